@@ -1,2 +1,50 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: the commands of the people who work on oneloop.
+//!
+//! Job: one place for what would else be a heap of shell scripts, so that what CI runs is what a person runs.
+//! Neighbours: `.ci/run` installs the tools and calls `ci`; each command is a module of its own.
+//! Invariants: a command prints what it does, and a failed one exits with 1 after naming what failed.
+
+#![forbid(unsafe_code)]
+
+mod ci;
+mod docs;
+mod lines;
+mod links;
+mod rules;
+mod shell;
+mod svg;
+mod totals;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  ci [STEP]...     run every check, or only the steps that are named; --list lists them
+  ci --record      write the number of tests there are now to .ci/expected-tests
+  docs             draw the README's picture anew from a run of the demo
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let outcome = match command {
+        "ci" => ci::main(rest),
+        "docs" => docs::main(rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => Err(format!("no command '{other}'\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

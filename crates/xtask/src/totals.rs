@@ -1,0 +1,140 @@
+//! How many tests there are, how many ran, and how many there should have been.
+//!
+//! Job: add up the test runner's closing lines, and hold the sum against `.ci/expected-tests`, so that tests which
+//! silently stop running fail CI. Neighbours: `ci` runs the tests; the harness in `tests/` notes what it skipped.
+//! Invariant: the file is written by `cargo xtask ci --record` and never by a run that checks it.
+
+use std::fmt;
+
+use crate::shell;
+
+pub(crate) const EXPECTED: &str = ".ci/expected-tests";
+
+/// What a run of the tests came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) skipped: usize,
+}
+
+impl Totals {
+    /// Adds up every `test result:` line of a run: one for each test program, and one for each crate's documentation.
+    /// Ignored tests are not counted as skipped: they are heavy, and have a step of their own.
+    pub(crate) fn read(output: &str) -> Totals {
+        let mut totals = Totals::default();
+        for line in output
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("test result:"))
+        {
+            totals.passed += number_before(line, " passed");
+            totals.failed += number_before(line, " failed");
+        }
+        totals
+    }
+
+    pub(crate) fn add(&mut self, other: Totals) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        )
+    }
+}
+
+/// The number of tests that a run with `-- --list` names.
+pub(crate) fn listed(output: &str) -> usize {
+    output
+        .lines()
+        .filter(|line| line.ends_with(": test"))
+        .count()
+}
+
+/// The recorded number for a step, from the lines `step number` of the file.
+pub(crate) fn expected(step: &str) -> Result<usize, String> {
+    let file = shell::read(EXPECTED)?;
+    find(&file, step).ok_or(format!(
+        "{EXPECTED} has no number for '{step}': run cargo xtask ci --record"
+    ))
+}
+
+/// Writes the numbers of all steps.
+pub(crate) fn record(counts: &[(&str, usize)]) -> Result<(), String> {
+    let mut file = String::from(
+        "# tests that must run in each step of CI; written by cargo xtask ci --record\n",
+    );
+    for (step, count) in counts {
+        file.push_str(&format!("{step} {count}\n"));
+    }
+    std::fs::write(shell::root().join(EXPECTED), file)
+        .map_err(|error| format!("cannot write {EXPECTED}: {error}"))
+}
+
+fn find(file: &str, step: &str) -> Option<usize> {
+    let fields = file
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(' '));
+    fields
+        .filter(|(name, _)| *name == step)
+        .find_map(|(_, count)| count.trim().parse().ok())
+}
+
+fn number_before(line: &str, word: &str) -> usize {
+    let digits = line
+        .find(word)
+        .and_then(|at| line.get(..at))
+        .and_then(|head| head.rsplit(' ').next());
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_lines_of_all_test_programs_are_added_up() {
+        let output = "running 3 tests\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
+                      noise\ntest result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        assert_eq!(
+            Totals::read(output),
+            Totals {
+                passed: 13,
+                failed: 2,
+                skipped: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_run_without_a_closing_line_counts_nothing() {
+        assert_eq!(Totals::read("error: could not compile"), Totals::default());
+    }
+
+    #[test]
+    fn tests_are_listed_one_a_line() {
+        assert_eq!(
+            listed("a::b: test\nc: test\nd: benchmark\n\n2 tests, 1 benchmark\n"),
+            2
+        );
+    }
+
+    #[test]
+    fn a_step_is_found_by_its_whole_name() {
+        assert_eq!(
+            find("# c\ntests 12\ntests-heavy 3\n", "tests-heavy"),
+            Some(3)
+        );
+        assert_eq!(find("tests 12\n", "test"), None);
+    }
+}
