@@ -1,0 +1,134 @@
+//! Runs the smallest whole loop as a program, against a server of blocking sockets.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread;
+
+/// Serves each connection with `answer` on a thread of its own, until the test process ends.
+fn serve(answer: fn(&mut TcpStream)) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("just bound");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let mut request = [0; 1024];
+                let _ = stream.read(&mut request);
+                answer(&mut stream);
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+/// The program's lines without their colours, each with the colour that it had.
+fn coloured(output: &[u8]) -> Vec<(u8, String)> {
+    let text = String::from_utf8_lossy(output);
+    let lines = text.lines().map(|line| {
+        let line = line
+            .strip_suffix("\x1b[0m")
+            .expect("the colour is switched off");
+        let (colour, rest) = line.split_at(5);
+        (
+            if colour == "\x1b[32m" { b'g' } else { b'r' },
+            rest.to_string(),
+        )
+    });
+    lines.collect()
+}
+
+#[test]
+fn probes_all_at_once_and_reports_in_order() {
+    let ok = serve(|it| drop(it.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")));
+    let in_pieces = serve(|it| {
+        for byte in b"HTTP/1.0 204 No Content\r\n\r\n" {
+            let _ = it.write_all(&[*byte]);
+        }
+    });
+    let garbage = serve(|it| drop(it.write_all(b"\xff\xfe rubbish\r\n\r\n")));
+    let empty = serve(|_| ());
+    let stalls = serve(|it| drop(it.read(&mut [0; 1]))); // until the other side gives up
+    let refused = {
+        let unused = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        format!("http://{}/", unused.local_addr().expect("just bound"))
+    };
+    let urls = [
+        stalls.clone(),
+        format!("{ok}/a/b?c"),
+        in_pieces,
+        garbage,
+        empty,
+        refused,
+        "https://127.0.0.1/".to_string(),
+        "http://name.invalid/".to_string(),
+        format!("{ok}/\r\nforged: header"),
+        stalls,
+        ok,
+    ];
+    let output = Command::new(env!("CARGO_BIN_EXE_07_timers"))
+        .args(&urls)
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let expected = [
+        (b'r', "timed out"),
+        (b'g', "200"),
+        (b'r', "204"),
+        (b'r', "not HTTP"),
+        (b'r', "no end of the headers"),
+        (b'r', "Connection refused"),
+        (b'r', "not an http:// URL"),
+        (b'r', "not a name"),
+        (b'r', "not an http:// URL"),
+        (b'r', "timed out"),
+        (b'g', "200"),
+    ];
+    let text = String::from_utf8_lossy(&output.stdout).replace("\r\nforged", "forged");
+    let lines = coloured(text.as_bytes());
+    assert_eq!(lines.len(), expected.len(), "{text}");
+    for (((colour, line), url), (wanted, reason)) in lines.iter().zip(&urls).zip(expected) {
+        assert!(
+            line.starts_with(&url.replace("\r\n", "")),
+            "{line} is not about {url}"
+        );
+        assert!(
+            line.contains(reason) && *colour == wanted,
+            "{line}: expected {reason}"
+        );
+    }
+}
+
+#[test]
+fn reads_urls_from_standard_input_up_to_an_empty_line() {
+    let ok = serve(|it| drop(it.write_all(b"HTTP/1.1 200 OK\r\n\r\n")));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_07_timers"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    // The pipe stays open, as `prober demo --serve` keeps it: the empty line is the end.
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin
+        .write_all(format!("{ok}\n{ok}\n\n").as_bytes())
+        .expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    drop(stdin);
+    assert_eq!(coloured(&output.stdout).len(), 2, "{output:?}");
+}
+
+#[test]
+fn no_url_is_no_line_and_no_hang() {
+    let output = Command::new(env!("CARGO_BIN_EXE_07_timers"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("it runs");
+    assert!(output.status.success());
+    assert_eq!(output.stdout, b"\n");
+}
+
+#[test]
+fn it_is_at_most_200_lines() {
+    let source = include_str!("../ladder/07_timers.rs");
+    assert!(source.lines().count() <= 200);
+    assert!(source.lines().all(|line| line.len() <= 100));
+}
