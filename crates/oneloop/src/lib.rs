@@ -1,1 +1,81 @@
-//! Placeholder.
+//! An event loop that you can read in one sitting: a single-threaded executor and reactor that mirrors Python's
+//! asyncio, small enough to be the explanation of itself.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! let event_loop = oneloop::EventLoop::new()?;                      // asyncio.new_event_loop()
+//! let greetings = event_loop.run_until_complete(async {
+//!     let tasks = ["hello", "world"].map(|word| {
+//!         oneloop::create_task(async move {                         // asyncio.create_task
+//!             oneloop::sleep(Duration::from_millis(1)).await?;      // asyncio.sleep = Task.Delay
+//!             Ok(word)
+//!         })
+//!     });
+//!     oneloop::gather(tasks).await                                  // asyncio.gather = Task.WhenAll
+//! })?;
+//! assert_eq!(greetings, ["hello", "world"]);
+//! # Ok::<(), oneloop::Error>(())
+//! ```
+//!
+//! # Reading order
+//!
+//! Tier 1 is the loop. Read it in this order; `event_loop.rs` names all the parts, and its `run_once` is where
+//! everything that ever runs is run from.
+//!
+//! | file | what it has | in asyncio |
+//! |---|---|---|
+//! | `event_loop.rs` | the turn, and the face of the loop | `base_events.py` |
+//! | `ready.rs` | the queue of what is to run, and the wakers that feed it | `_ready`, the self-pipe |
+//! | `handle.rs` | callbacks that can be taken back | `Handle`, `TimerHandle` |
+//! | `timers.rs` | deadlines in a heap | `_scheduled` |
+//! | `clock.rs` | the real clock and the virtual one | `loop.time()` |
+//! | `selector.rs` | sockets: readiness, and who waits for it | `selector_events.py` |
+//! | `task.rs` | futures that the loop drives | `tasks.py` |
+//! | `future.rs` | futures that are settled from outside, `sleep` | `futures.py` |
+//! | `error.rs` | the one error type | `exceptions.py` |
+//!
+//! Tier 2 stands on it, one concept a file: `cancel.rs`, `gather.rs`, `timeouts.rs`, `locks.rs`, `runner.rs`,
+//! `signals.rs`, `observer.rs` and `net/`.
+//!
+//! # What to know before using it
+//!
+//! - One thread. Tasks need not be `Send`; other threads reach the loop by [`LoopHandle::call_soon_threadsafe`].
+//! - Cancellation is a value: any await of this crate may give `Err(Error::Cancelled)`. Carry it outwards with `?`.
+//! - A panic in a task is raised again where the task is awaited. `panic = "unwind"` is needed for that.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("oneloop runs on Linux (tested) and macOS (best effort); on Windows, use it inside WSL");
+
+mod cancel;
+mod clock;
+mod error;
+mod event_loop;
+mod future;
+mod gather;
+mod handle;
+mod locks;
+pub mod net;
+mod observer;
+mod ready;
+mod runner;
+mod selector;
+mod signals;
+mod task;
+mod timeouts;
+mod timers;
+
+pub use error::{Error, ErrorKind, LoopError, Result};
+pub use event_loop::{Builder, EventLoop, LoopHandle, LoopRef, get_running_loop};
+pub use future::{Awaiting, AwaitingRef, SettableFuture, Sleep, sleep, sleep_until, yield_now};
+pub use gather::{Gather, IntoTask, gather};
+pub use handle::{Handle, TimerHandle};
+pub use locks::{Acquire, Semaphore, SemaphorePermit};
+pub use observer::{Event, Observer, Recorder, Stamp, StepResult, Unpark, WokenBy};
+pub use ready::TaskId;
+pub use runner::run;
+pub use task::{JoinTask, Task, create_task, current_task};
+pub use timeouts::{Timeout, timeout, timeout_at, wait_for};

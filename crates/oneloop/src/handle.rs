@@ -1,0 +1,86 @@
+//! Callbacks, and the handles that cancel them.
+//!
+//! Job: what `call_soon` and `call_later` queue, and what they return. Neighbours: `ready.rs` queues a [`Callback`],
+//! `timers.rs` keeps one until its time, `event_loop.rs` runs it. Invariant: a cancelled callback never runs, and
+//! what it had captured is dropped at the moment of `cancel()`, not when its turn would have come.
+//!
+//! Counterparts: `asyncio.Handle` and `asyncio.TimerHandle`. `SynchronizationContext.Post` of .NET returns nothing:
+//! what is posted there can't be taken back.
+
+use std::{cell::Cell, fmt, rc::Rc, time::Instant};
+
+use crate::{event_loop::LoopRef, timers::TimerId};
+
+/// A closure that runs at most once, and that its [`Handle`] can take away before it does.
+pub(crate) struct Callback(Cell<Option<Box<dyn FnOnce()>>>);
+
+impl Callback {
+    pub(crate) fn new(function: impl FnOnce() + 'static) -> Rc<Callback> {
+        Rc::new(Callback(Cell::new(Some(Box::new(function)))))
+    }
+
+    /// Runs the closure, if it is still there. Called by the loop alone.
+    pub(crate) fn run(&self) {
+        if let Some(function) = self.0.take() {
+            function();
+        }
+    }
+}
+
+/// A closure that runs each time something happens: a child of `gather` is done (`which` is its index), a signal
+/// came. Shared by all that report to it, so that watching a million tasks costs one allocation.
+pub(crate) struct Listener(Box<dyn Fn(u32)>);
+
+impl Listener {
+    pub(crate) fn new(function: impl Fn(u32) + 'static) -> Rc<Listener> {
+        Rc::new(Listener(Box::new(function)))
+    }
+
+    /// Runs the closure. Called by the loop alone.
+    pub(crate) fn run(&self, which: u32) {
+        (self.0)(which);
+    }
+}
+
+/// What [`call_soon`](LoopRef::call_soon) returns. Dropping it changes nothing; [`cancel`](Handle::cancel) does.
+pub struct Handle {
+    pub(crate) callback: Rc<Callback>,
+}
+
+impl Handle {
+    /// Takes the callback out of the queue, and drops what it had captured. Nothing happens if it has run.
+    pub fn cancel(&self) {
+        drop(self.callback.0.take());
+    }
+}
+
+/// What [`call_later`](LoopRef::call_later) and [`call_at`](LoopRef::call_at) return.
+pub struct TimerHandle {
+    pub(crate) event_loop: LoopRef,
+    pub(crate) timer: TimerId,
+    pub(crate) when: Instant,
+}
+
+impl TimerHandle {
+    /// When the callback is due, on the loop's clock.
+    pub fn when(&self) -> Instant {
+        self.when
+    }
+
+    /// Takes the timer back, also when it is due already and only waits for its place in this turn.
+    pub fn cancel(&self) {
+        self.event_loop.core.cancel_timer(self.timer);
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TimerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimerHandle").field("when", &self.when).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,151 @@
+//! Descriptors that other programs share: standard input and output.
+//!
+//! Job: read and write them by readiness, *without* making them non-blocking: `O_NONBLOCK` belongs to the open file
+//! description, which the shell and every other program on the pipe share. So each operation is done once, when the
+//! kernel has just said that it won't block: one `read` of what is there, one `write` of at most `PIPE_BUF` bytes
+//! (POSIX: a pipe that is writable takes that many whole). After it the kernel is asked to report anew.
+//! A regular file can't be waited for (epoll refuses it) and never blocks for long: it is simply read or written.
+//! Neighbours: `selector.rs`. Invariant: the description's flags are never changed.
+//!
+//! Counterparts: `loop.connect_read_pipe`, which does set `O_NONBLOCK`; `Console.OpenStandardInput`.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::{AsFd, AsRawFd},
+    task::{Context, Poll},
+};
+
+use mio::{Interest, unix::SourceFd};
+
+use super::{AsyncRead, AsyncWrite};
+use crate::{
+    error::{Error, Result},
+    selector::{Direction, Registration},
+};
+
+/// What a pipe that is reported as writable takes without blocking, on Linux and macOS alike at least this much.
+const PIPE_BUF: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
+
+/// A descriptor with a place in the selector, or a regular file, which has none.
+struct SharedFd {
+    file: File,
+    registration: Option<Registration>,
+    interest: Interest,
+}
+
+impl SharedFd {
+    /// A duplicate of `fd`: the same description under another number, which is closed when this is dropped.
+    fn new(fd: &impl AsFd, interest: Interest) -> Result<SharedFd> {
+        let file = File::from(fd.as_fd().try_clone_to_owned()?);
+        let registration = match Registration::new(&mut SourceFd(&file.as_raw_fd()), interest) {
+            Ok(registration) => Some(registration),
+            // EPERM: epoll doesn't take regular files; EINVAL: nor does kqueue.
+            Err(Error::Io(error))
+                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) =>
+            {
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(SharedFd { file, registration, interest })
+    }
+
+    /// One operation when the kernel says that it won't block.
+    fn poll_once(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut(&File) -> io::Result<usize>,
+    ) -> Poll<Result<usize>> {
+        let Some(registration) = &self.registration else {
+            return Poll::Ready(retry(|| operation(&self.file)).map_err(Error::from));
+        };
+        let done = registration.poll_io(cx, direction, || operation(&self.file));
+        if let Poll::Ready(Ok(_)) = done {
+            registration.forget_news(direction);
+            registration.rearm(&mut SourceFd(&self.file.as_raw_fd()), self.interest)?;
+        }
+        done
+    }
+}
+
+fn retry(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+impl Drop for SharedFd {
+    fn drop(&mut self) {
+        if let Some(registration) = &self.registration {
+            // Closing the duplicate wouldn't take the shared description out of epoll. If this fails it isn't there.
+            let _ = registration.deregister(&mut SourceFd(&self.file.as_raw_fd()));
+        }
+    }
+}
+
+/// Reads a shared descriptor by readiness: `FdReader::new(&std::io::stdin())`.
+pub struct FdReader(SharedFd);
+
+impl FdReader {
+    /// Registers a duplicate of `fd` with the running loop.
+    ///
+    /// # Errors
+    /// `Io`, when no descriptor is left; `Runtime` outside a loop.
+    pub fn new(fd: &impl AsFd) -> Result<FdReader> {
+        SharedFd::new(fd, Interest::READABLE).map(FdReader)
+    }
+
+    /// Whether reads wait for readiness. False for a regular file, whose reads never wait.
+    pub fn is_pollable(&self) -> bool {
+        self.0.registration.is_some()
+    }
+}
+
+impl AsyncRead for FdReader {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        self.0.poll_once(cx, Direction::Read, |mut file| file.read(buf))
+    }
+}
+
+/// Writes to a shared descriptor by readiness: `FdWriter::new(&std::io::stdout())`.
+pub struct FdWriter(SharedFd);
+
+impl FdWriter {
+    /// Registers a duplicate of `fd` with the running loop.
+    ///
+    /// # Errors
+    /// `Io`, when no descriptor is left; `Runtime` outside a loop.
+    pub fn new(fd: &impl AsFd) -> Result<FdWriter> {
+        SharedFd::new(fd, Interest::WRITABLE).map(FdWriter)
+    }
+}
+
+impl AsyncWrite for FdWriter {
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+        let buf = if self.0.registration.is_some() { &buf[..buf.len().min(PIPE_BUF)] } else { buf };
+        self.0.poll_once(cx, Direction::Write, |mut file| file.write(buf))
+    }
+
+    /// Nothing to do: whoever shares the descriptor may go on writing.
+    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for FdReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FdReader").field(&self.0.file).finish()
+    }
+}
+
+impl fmt::Debug for FdWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FdWriter").field(&self.0.file).finish()
+    }
+}

@@ -1,0 +1,179 @@
+//! TCP: connect, listen, accept, read, write.
+//!
+//! Job: mio's non-blocking sockets as leaves of the loop. Neighbours: `selector.rs`. Invariants: a connection costs
+//! `socket`, `connect`, `epoll_ctl` and, in the end, `close`, and nothing else: the error of a connection is asked
+//! for only when the event says that there is one, and closing is what takes the socket out of epoll. A read that
+//! came back short is taken as the last for now; the next waits for an event without asking the kernel in vain.
+//!
+//! Counterparts: `loop.sock_connect`, `sock_recv`, `sock_sendall`, `sock_accept`; `Socket` with `ConnectAsync` etc.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr},
+    task::{Context, Poll},
+};
+
+use mio::Interest;
+
+use super::{AsyncRead, AsyncWrite};
+use crate::{
+    error::Result,
+    selector::{Direction, Registration},
+};
+
+/// A TCP connection. Dropping it closes it.
+pub struct TcpStream {
+    // The socket goes first: it is closed before its place in the selector is free.
+    socket: mio::net::TcpStream,
+    registration: Registration,
+}
+
+impl TcpStream {
+    /// Connects to `address`. Cancellation safe: dropping it closes the half-made connection.
+    ///
+    /// # Errors
+    /// `Io` with the operating system's reason: refused, unreachable, out of descriptors.
+    pub async fn connect(address: SocketAddr) -> Result<TcpStream> {
+        let stream = TcpStream::new(mio::net::TcpStream::connect(address)?)?;
+        // The kernel reports a socket as writable when it is connected, and as ended when it has failed.
+        poll_fn(|cx| stream.registration.poll_io(cx, Direction::Write, || Ok(()))).await?;
+        if stream.registration.has_ended()
+            && let Some(error) = stream.socket.take_error()?
+        {
+            return Err(error.into());
+        }
+        Ok(stream)
+    }
+
+    fn new(mut socket: mio::net::TcpStream) -> Result<TcpStream> {
+        let registration = Registration::new(&mut socket, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(TcpStream { socket, registration })
+    }
+
+    /// Whom it is connected to: one system call.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.peer_addr()
+    }
+
+    /// Its own address: one system call.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Turns Nagle's algorithm off (true) or on.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
+        self.socket.set_nodelay(on)
+    }
+
+    /// Ends one or both directions at once.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn shutdown_now(&self, how: Shutdown) -> io::Result<()> {
+        self.socket.shutdown(how)
+    }
+
+    /// Waits until there is something to read, or the end. Cancellation safe.
+    ///
+    /// # Errors
+    /// `Cancelled`.
+    pub async fn readable(&self) -> Result<()> {
+        poll_fn(|cx| self.registration.poll_io(cx, Direction::Read, || Ok(()))).await
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        let read = self.registration.poll_io(cx, Direction::Read, || (&self.socket).read(buf));
+        if let Poll::Ready(Ok(count)) = read
+            && count < buf.len()
+        {
+            self.registration.drained(Direction::Read);
+        }
+        read
+    }
+
+    fn has_news(&self) -> bool {
+        self.registration.has_news(Direction::Read)
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+        let written = self.registration.poll_io(cx, Direction::Write, || (&self.socket).write(buf));
+        if let Poll::Ready(Ok(count)) = written
+            && count < buf.len()
+        {
+            self.registration.drained(Direction::Write);
+        }
+        written
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let _ = cx;
+        Poll::Ready(match self.socket.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error.into()),
+            _ => Ok(()), // the peer was first
+        })
+    }
+}
+
+/// A socket that accepts connections.
+pub struct TcpListener {
+    socket: mio::net::TcpListener,
+    registration: Registration,
+}
+
+impl TcpListener {
+    /// Listens at `address`; port 0 lets the system choose one.
+    ///
+    /// # Errors
+    /// `Io` with the operating system's reason: the address is in use, or not ours.
+    pub fn bind(address: SocketAddr) -> Result<TcpListener> {
+        let mut socket = mio::net::TcpListener::bind(address)?;
+        let registration = Registration::new(&mut socket, Interest::READABLE)?;
+        Ok(TcpListener { socket, registration })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Waits for a connection. Cancellation safe. One task at a time may wait.
+    ///
+    /// # Errors
+    /// `Io`: among others when no descriptor is left; the connection then stays in the kernel's queue, and
+    /// accepting again at once would spin: sleep first.
+    pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
+        let (socket, peer) =
+            poll_fn(|cx| self.registration.poll_io(cx, Direction::Read, || self.socket.accept())).await?;
+        Ok((TcpStream::new(socket)?, peer))
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.fmt(f)
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.fmt(f)
+    }
+}

@@ -1,0 +1,297 @@
+//! The ready queue, and the wakers that feed it.
+//!
+//! Job: one FIFO of everything that is to run, for task steps and callbacks alike, and two ways into it. A wake on
+//! the loop's own thread finds the running loop and pushes the task's step at once: no lock, no atomic. A wake from
+//! anywhere else (another thread, a destructor at the thread's end, another loop's turn) leaves the task's waker in
+//! the [`Inbox`], which the loop empties in its I/O phase. Neighbours: `event_loop.rs` owns the queue and runs it;
+//! `task.rs` makes one [`TaskWaker`] a task. Invariants:
+//!
+//! - A waker holds a task's id and the inbox, never the future: it is `Send + Sync` though tasks are neither, and a
+//!   waker that outlives its task finds nothing and does nothing.
+//! - A task is in the queue at most once: its `scheduled` flag is set when it is pushed, cleared when its step begins.
+//! - No wake is lost: whoever adds to the inbox sets `pending` *after* adding, and the loop clears it *before*
+//!   taking. (Modelled with loom, at the end of this file.)
+//!
+//! Counterparts: `BaseEventLoop._ready` with `call_soon_threadsafe` and its self-pipe; `SynchronizationContext.Post`.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    fmt,
+    rc::Rc,
+    task::{Wake, Waker},
+};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::Arc;
+#[cfg(loom)]
+use loom::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+#[cfg(not(loom))]
+pub(crate) use std::sync::Arc;
+#[cfg(not(loom))]
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{
+    event_loop::with_running,
+    handle::{Callback, Listener},
+    timers::TimerId,
+};
+
+/// Names a task. The generation, which no two tasks of a loop share until four thousand million have been made,
+/// tells a task from the later one that has inherited its slot in the table. `Task-7` has generation 7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+impl TaskId {
+    /// The number in the task's default name: 7 for `Task-7`. It counts the tasks of one loop from 1.
+    pub fn number(self) -> u32 {
+        self.generation
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Task-{}", self.generation)
+    }
+}
+
+/// One thing to run. asyncio has `Handle` for all four; here the kinds that need no closure have none.
+pub(crate) enum Ready {
+    /// Poll a task once.
+    Step(TaskId),
+    /// Do what a due timer is for.
+    Timer(TimerId),
+    /// Run a callback of `call_soon`.
+    Call(Rc<Callback>),
+    /// Tell a listener which of the things it watches has happened.
+    Notify(Rc<Listener>, u32),
+}
+
+impl Ready {
+    /// The task that it steps, if it is a step.
+    pub(crate) fn task(&self) -> Option<TaskId> {
+        match self {
+            Ready::Step(task) => Some(*task),
+            _ => None,
+        }
+    }
+}
+
+/// The queue itself. Its borrow is never held while something of it runs.
+pub(crate) type ReadyQueue = RefCell<VecDeque<Ready>>;
+
+/// What other threads may leave for the loop.
+pub(crate) enum Letter {
+    /// Schedule this waker's task.
+    Wake(Arc<TaskWaker>),
+    /// Run this, from `call_soon_threadsafe`.
+    Call(Box<dyn FnOnce() + Send>),
+}
+
+/// Where other threads leave what is to run, and ring the bell that ends a park.
+pub(crate) struct Inbox {
+    letters: Mutex<Letters>,
+    /// Set after a letter was added; the bell is rung only by whoever set it. Cleared before letters are taken.
+    pending: AtomicBool,
+    /// Ends the park: mio's waker. A closure, so that the model below can put its own in.
+    ring: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Letters {
+    waiting: Vec<Letter>,
+    closed: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new(ring: impl Fn() + Send + Sync + 'static) -> Inbox {
+        Inbox { letters: Mutex::default(), pending: AtomicBool::new(false), ring: Box::new(ring) }
+    }
+
+    /// Leaves a letter and ends the loop's park. Gives the letter back if the loop is closed.
+    pub(crate) fn add(&self, letter: Letter) -> Result<(), Letter> {
+        {
+            let mut letters = self.lock();
+            if letters.closed {
+                return Err(letter);
+            }
+            letters.waiting.push(letter);
+        }
+        if !self.pending.swap(true, Ordering::AcqRel) {
+            (self.ring)();
+        }
+        Ok(())
+    }
+
+    /// Takes all letters. Costs one load when there are none.
+    pub(crate) fn take(&self) -> Vec<Letter> {
+        if !self.pending.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        self.pending.swap(false, Ordering::AcqRel);
+        std::mem::take(&mut self.lock().waiting)
+    }
+
+    /// Refuses letters from now on, and returns those that wait, for the caller to drop.
+    pub(crate) fn close(&self) -> Vec<Letter> {
+        let mut letters = self.lock();
+        letters.closed = true;
+        std::mem::take(&mut letters.waiting)
+    }
+
+    /// A thread that panicked while it held the lock had only pushed or taken: the letters are still whole.
+    #[cfg(not(loom))]
+    fn lock(&self) -> std::sync::MutexGuard<'_, Letters> {
+        self.letters.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+    #[cfg(loom)]
+    fn lock(&self) -> loom::sync::MutexGuard<'_, Letters> {
+        self.letters.lock().unwrap()
+    }
+}
+
+/// What a task's `Waker` points to.
+pub(crate) struct TaskWaker {
+    task: TaskId,
+    inbox: Arc<Inbox>,
+    /// Whether a letter with this waker waits in the inbox, so that a busy thread can't fill it.
+    in_inbox: AtomicBool,
+}
+
+impl TaskWaker {
+    pub(crate) fn new(task: TaskId, inbox: Arc<Inbox>) -> TaskWaker {
+        TaskWaker { task, inbox, in_inbox: AtomicBool::new(false) }
+    }
+
+    /// Leaves `this` in the inbox, unless it is there already.
+    fn post(this: &Arc<TaskWaker>) {
+        if !this.in_inbox.swap(true, Ordering::AcqRel) {
+            let _closed = this.inbox.add(Letter::Wake(this.clone()));
+        }
+    }
+
+    /// Called by the loop, which has taken the letter: returns whom to schedule. A swap, not a store: it reads what
+    /// the last waker wrote, and with it everything that this thread did before it woke.
+    pub(crate) fn opened(&self) -> TaskId {
+        self.in_inbox.swap(false, Ordering::AcqRel);
+        self.task
+    }
+}
+
+#[cfg(not(loom))]
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let here = with_running(|core| {
+            let ours = Arc::ptr_eq(&core.inbox, &self.inbox);
+            if ours {
+                core.schedule(self.task);
+            }
+            ours
+        });
+        if here != Some(true) {
+            TaskWaker::post(self);
+        }
+    }
+}
+
+/// The one waker of a task, made when the task is.
+#[cfg(not(loom))]
+pub(crate) fn task_waker(task: TaskId, inbox: &Arc<Inbox>) -> Waker {
+    Waker::from(Arc::new(TaskWaker::new(task, inbox.clone())))
+}
+#[cfg(loom)]
+pub(crate) fn task_waker(_task: TaskId, _inbox: &Arc<Inbox>) -> Waker {
+    unimplemented!("the model below drives the inbox without a loop")
+}
+
+/// `cargo xtask ci` runs these with `RUSTFLAGS="--cfg loom"`: every interleaving of the threads is tried.
+#[cfg(all(test, loom))]
+mod model {
+    use loom::{
+        sync::{Condvar, atomic::AtomicUsize},
+        thread,
+    };
+
+    use super::*;
+
+    /// A park that ends when it is rung, as the selector's does: rings are remembered until then.
+    #[derive(Default)]
+    struct Bell {
+        rung: Mutex<bool>,
+        changed: Condvar,
+    }
+
+    impl Bell {
+        fn ring(&self) {
+            *self.rung.lock().unwrap() = true;
+            self.changed.notify_one();
+        }
+
+        fn park(&self) {
+            let mut rung = self.rung.lock().unwrap();
+            while !std::mem::take(&mut *rung) {
+                rung = self.changed.wait(rung).unwrap();
+            }
+        }
+    }
+
+    fn inbox() -> (Arc<Inbox>, Arc<Bell>) {
+        let bell = Arc::new(Bell::default());
+        let rope = bell.clone();
+        (Arc::new(Inbox::new(move || rope.ring())), bell)
+    }
+
+    /// Two threads each set a value and wake the task. The loop parks until it has seen both values: a lost wake
+    /// would leave it parked, which loom reports as a deadlock.
+    #[test]
+    fn no_wake_is_lost_between_threads() {
+        loom::model(|| {
+            let (inbox, bell) = inbox();
+            let waker = Arc::new(TaskWaker::new(TaskId { index: 0, generation: 1 }, inbox.clone()));
+            let value = Arc::new(AtomicUsize::new(0));
+            for _ in 0..2 {
+                let (waker, value) = (waker.clone(), value.clone());
+                thread::spawn(move || {
+                    value.fetch_add(1, Ordering::Relaxed);
+                    TaskWaker::post(&waker);
+                });
+            }
+            let mut seen = 0;
+            while seen < 2 {
+                bell.park();
+                for letter in inbox.take() {
+                    if let Letter::Wake(waker) = letter {
+                        waker.opened();
+                        seen = value.load(Ordering::Relaxed); // what polling the task would see
+                    }
+                }
+            }
+        });
+    }
+
+    /// A letter is either taken by the loop or given back to its sender, also when the loop closes meanwhile.
+    #[test]
+    fn a_letter_is_never_both_lost_and_accepted() {
+        loom::model(|| {
+            let (inbox, _bell) = inbox();
+            let sender = inbox.clone();
+            let thread = thread::spawn(move || sender.add(Letter::Call(Box::new(|| ()))).is_ok());
+            let taken = inbox.take().len() + inbox.close().len();
+            let accepted = thread.join().unwrap();
+            assert_eq!(usize::from(accepted), taken);
+        });
+    }
+}

@@ -1,0 +1,304 @@
+//! The selector: what the loop waits in, and who is to be woken when a socket is ready.
+//!
+//! Job: mio's `Poll` (epoll or kqueue), a slab of registered sources, and for each direction of a source a readiness
+//! bit and at most one waiter. Neighbours: `event_loop.rs` calls [`Selector::park`] once a turn; sockets (`net/`) and
+//! signals hold a [`Registration`] and go through [`Registration::poll_io`]. Invariants:
+//!
+//! - Registration is edge-triggered: the kernel reports a change once. So the bit stays set until an operation says
+//!   `WouldBlock`, or moves fewer bytes than it could have; only then may a waiter be stored.
+//! - A waiter is stored before `Pending` is returned; only one task reads and one writes a source (`&mut self`).
+//! - A token carries a generation: an event of a source that is gone never wakes the source that has its slot now.
+//! - Dropping a registration frees its slot. The descriptor leaves epoll when it is closed, which costs no call.
+//! - Nothing is borrowed while a waker runs: it may be a foreign one, and call back into the loop.
+//!
+//! Counterparts: asyncio's `selectors.EpollSelector` is level-triggered and calls back; .NET has `SocketAsyncEngine`
+//! on hidden threads (Linux) or completion ports (Windows).
+
+use std::{
+    cell::RefCell,
+    io,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use mio::{Events, Interest, Token, event::Source};
+use slab::Slab;
+
+use crate::{
+    cancel::{Waiting, take_cancellation, waiting},
+    error::{Error, Result},
+    event_loop::{Core, running},
+    handle::Listener,
+    observer::{Event, Unpark},
+    ready::Ready,
+};
+
+/// mio's waker has the token that no slot can have.
+const WAKER: Token = Token(usize::MAX);
+/// A token is a slot's index in its lower half and the slot's generation in its upper half.
+const HALF: u32 = usize::BITS / 2;
+const INDEX_MASK: usize = (1 << HALF) - 1;
+
+/// Which way the bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+/// Who waits for a direction of a source.
+pub(crate) enum Waiter {
+    /// A task in a read or a write.
+    Task(Waker),
+    /// A callback that stays: signals.
+    Listener(Rc<Listener>),
+}
+
+/// One direction of a source.
+#[derive(Default)]
+struct Half {
+    /// The kernel has said that an operation may succeed, and none has said otherwise since.
+    ready: bool,
+    /// The peer has finished or the socket has failed: no further event will come, so the bit is never cleared.
+    ended: bool,
+    waiter: Option<Waiter>,
+}
+
+struct Slot {
+    generation: usize,
+    read: Half,
+    write: Half,
+}
+
+impl Slot {
+    fn half(&mut self, direction: Direction) -> &mut Half {
+        match direction {
+            Direction::Read => &mut self.read,
+            Direction::Write => &mut self.write,
+        }
+    }
+}
+
+/// What the loop parks in.
+pub(crate) struct Selector {
+    poll: RefCell<mio::Poll>,
+    events: RefCell<Events>,
+    slots: RefCell<Slots>,
+}
+
+#[derive(Default)]
+struct Slots {
+    slab: Slab<Slot>,
+    generation: usize,
+}
+
+impl Slots {
+    fn get(&mut self, token: Token) -> Option<&mut Slot> {
+        self.slab.get_mut(token.0 & INDEX_MASK).filter(|slot| slot.generation == token.0 >> HALF)
+    }
+}
+
+impl Selector {
+    pub(crate) fn new() -> io::Result<Selector> {
+        Ok(Selector {
+            poll: RefCell::new(mio::Poll::new()?),
+            events: RefCell::new(Events::with_capacity(1024)),
+            slots: RefCell::default(),
+        })
+    }
+
+    /// What other threads ring to end a park.
+    pub(crate) fn waker(&self) -> io::Result<mio::Waker> {
+        mio::Waker::new(self.poll.borrow().registry(), WAKER)
+    }
+
+    /// How many sources are registered.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.borrow().slab.len()
+    }
+
+    /// Waits for readiness: the one place in which the loop may block. A signal that interrupts it ends it early.
+    pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.borrow_mut().poll(&mut self.events.borrow_mut(), timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.events.borrow_mut().clear();
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Sets the bits of what is ready and wakes those who wait for it: the I/O phase of a turn.
+    pub(crate) fn dispatch(&self, core: &Core) -> Unpark {
+        let mut unpark = Unpark::default();
+        for event in self.events.borrow().iter() {
+            if event.token() == WAKER {
+                unpark.notified = true; // the inbox is looked at in any case
+                continue;
+            }
+            unpark.events += 1;
+            let failed = event.is_error();
+            let read_ended = failed || event.is_read_closed();
+            let write_ended = failed || event.is_write_closed();
+            let readable = read_ended || event.is_readable();
+            let writable = write_ended || event.is_writable();
+            core.observe(|| Event::IoEvent { token: event.token().0, readable, writable });
+            core.woken_by_io(event.token());
+            if readable {
+                self.set_ready(core, event.token(), Direction::Read, read_ended);
+            }
+            if writable {
+                self.set_ready(core, event.token(), Direction::Write, write_ended);
+            }
+        }
+        unpark
+    }
+
+    fn set_ready(&self, core: &Core, token: Token, direction: Direction, ended: bool) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get(token) else { return };
+        let half = slot.half(direction);
+        half.ready = true;
+        half.ended |= ended;
+        let waiter = match &half.waiter {
+            Some(Waiter::Listener(listener)) => Some(Waiter::Listener(listener.clone())),
+            _ => half.waiter.take(),
+        };
+        drop(slots);
+        match waiter {
+            Some(Waiter::Task(waker)) => waker.wake(),
+            Some(Waiter::Listener(listener)) => core.push(Ready::Notify(listener, 0)),
+            None => {}
+        }
+    }
+
+    /// Forgets every waiter, and returns them for the caller to drop: the loop closes.
+    pub(crate) fn take_waiters(&self) -> Vec<Option<Waiter>> {
+        let mut slots = self.slots.borrow_mut();
+        slots.slab.iter_mut().flat_map(|(_, slot)| [slot.read.waiter.take(), slot.write.waiter.take()]).collect()
+    }
+}
+
+/// One source's place in the selector of one loop. Dropping it frees the place.
+pub(crate) struct Registration {
+    core: Rc<Core>,
+    token: Token,
+}
+
+impl Registration {
+    /// Registers `source` with the running loop, for both directions unless told otherwise: one `epoll_ctl` for the
+    /// whole life of a socket.
+    pub(crate) fn new(source: &mut impl Source, interest: Interest) -> Result<Registration> {
+        let core = running().ok_or(Error::Runtime("no running event loop"))?;
+        Registration::with(core, source, interest)
+    }
+
+    /// Registers `source` with the loop that is given.
+    pub(crate) fn with(core: Rc<Core>, source: &mut impl Source, interest: Interest) -> Result<Registration> {
+        let token = {
+            let mut slots = core.selector.slots.borrow_mut();
+            slots.generation = (slots.generation + 1) & INDEX_MASK;
+            let generation = slots.generation;
+            let index = slots.slab.insert(Slot { generation, read: Half::default(), write: Half::default() });
+            Token(generation << HALF | index)
+        };
+        // From here on, an error drops the registration, and with it the slot.
+        let registration = Registration { core, token };
+        registration.core.selector.poll.borrow().registry().register(source, token, interest)?;
+        registration.core.observe(|| Event::Register { token: token.0, task: crate::current_task() });
+        Ok(registration)
+    }
+
+    /// Asks the kernel to report again what is ready now: for a source that is read once an event, because its
+    /// descriptor is shared with other programs and can't be made non-blocking.
+    pub(crate) fn rearm(&self, source: &mut impl Source, interest: Interest) -> io::Result<()> {
+        self.core.selector.poll.borrow().registry().reregister(source, self.token, interest)
+    }
+
+    /// Takes the source out of epoll, for a descriptor that another one shares: closing it would not.
+    pub(crate) fn deregister(&self, source: &mut impl Source) -> io::Result<()> {
+        self.core.selector.poll.borrow().registry().deregister(source)
+    }
+
+    /// Runs `operation` when the source is ready, again after each `WouldBlock`, until it gives something.
+    /// A leaf: it takes a cancellation before it does anything. Nothing is lost when it is dropped.
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> Poll<Result<R>> {
+        if take_cancellation() {
+            return Poll::Ready(Err(Error::Cancelled));
+        }
+        loop {
+            if !self.ready_or_wait(direction, cx.waker()) {
+                waiting(Waiting::Leaf);
+                return Poll::Pending;
+            }
+            match operation() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.exhausted(direction),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return Poll::Ready(result.map_err(Error::from)),
+            }
+        }
+    }
+
+    /// Says that the last operation moved fewer bytes than it could have: the next would block. Saves the call that
+    /// would only hear `WouldBlock`. An end that the kernel has announced stays to be read.
+    pub(crate) fn drained(&self, direction: Direction) {
+        self.with_half(direction, |half| half.ready = half.ended);
+    }
+
+    /// Forgets what the kernel has announced, an end included: the source is rearmed, and will be reported again.
+    pub(crate) fn forget_news(&self, direction: Direction) {
+        self.with_half(direction, |half| *half = Half::default());
+    }
+
+    /// Whether the kernel has announced an end or a failure of the writing side: after `connect`, that it failed.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.with_half(Direction::Write, |half| half.ended).unwrap_or(true)
+    }
+
+    /// Whether the kernel has announced something that was not read yet: data or the end. Costs no system call.
+    pub(crate) fn has_news(&self, direction: Direction) -> bool {
+        self.with_half(direction, |half| half.ready).unwrap_or(true)
+    }
+
+    /// Calls `listener` at each event, until it is dropped.
+    pub(crate) fn listen(&self, direction: Direction, listener: Rc<Listener>) {
+        self.with_half(direction, |half| half.waiter = Some(Waiter::Listener(listener)));
+    }
+
+    /// The operation said `WouldBlock`, so there is nothing, whatever an event has said.
+    fn exhausted(&self, direction: Direction) {
+        self.with_half(direction, |half| half.ready = false);
+    }
+
+    /// True if an operation may succeed; else stores who is to be woken when one may.
+    fn ready_or_wait(&self, direction: Direction, waker: &Waker) -> bool {
+        let old = self.with_half(direction, |half| match &mut half.waiter {
+            _ if half.ready => Err(()),
+            Some(Waiter::Task(old)) if old.will_wake(waker) => Ok(None),
+            slot => Ok(slot.replace(Waiter::Task(waker.clone()))),
+        });
+        matches!(old, None | Some(Err(()))) // the old waiter is dropped here, with nothing borrowed
+    }
+
+    fn with_half<R>(&self, direction: Direction, change: impl FnOnce(&mut Half) -> R) -> Option<R> {
+        self.core.selector.slots.borrow_mut().get(self.token).map(|slot| change(slot.half(direction)))
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let slot = {
+            let mut slots = self.core.selector.slots.borrow_mut();
+            let here = slots.get(self.token).is_some();
+            here.then(|| slots.slab.remove(self.token.0 & INDEX_MASK))
+        };
+        drop(slot); // its wakers may be foreign
+        self.core.observe(|| Event::Deregister { token: self.token.0 });
+    }
+}

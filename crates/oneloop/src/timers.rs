@@ -1,0 +1,206 @@
+//! Timers: what is to happen when, and how long the loop may park.
+//!
+//! Job: a binary heap of deadlines, earliest first, beside a slab of what to do then. Neighbours: `event_loop.rs`
+//! asks for the next deadline before it parks and moves what is due to the ready queue after; `future.rs` (sleep)
+//! and `handle.rs` (`call_later`) add and cancel. Invariants:
+//!
+//! - Equal deadlines fire in the order in which they were added: the heap's key is (deadline, sequence). asyncio
+//!   compares the deadline alone and leaves ties to the heap's shape (`events.py: TimerHandle.__lt__`).
+//! - Cancelling is lazy, as in asyncio: the slot goes at once, the heap's entry stays until it comes up, or until
+//!   more than half of over a hundred entries are dead; then the heap is rebuilt (`_timer_handle_cancelled`).
+//! - A timer that is due keeps its slot until its place in the ready queue comes, so it can be cancelled until then.
+//!
+//! Counterparts: `BaseEventLoop._scheduled`; `System.Threading.Timer`, whose callbacks run on the pool.
+
+use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc, task::Waker, time::Instant};
+
+use slab::Slab;
+
+use crate::handle::Callback;
+
+/// Names a timer. The generation tells a timer from a later one that has inherited its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TimerId {
+    index: u32,
+    generation: u32,
+}
+
+/// What happens when a timer is due.
+pub(crate) enum Action {
+    /// A sleep is over: wake whoever polled it last.
+    Wake(Waker),
+    /// A callback of `call_later` or `call_at`.
+    Call(Rc<Callback>),
+}
+
+struct Slot {
+    action: Action,
+    generation: u32,
+    /// Whether the heap still holds its entry. False once it is due and queued.
+    in_heap: bool,
+}
+
+/// The field order is the order of comparison.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    when: Instant,
+    sequence: u64,
+    id: TimerId,
+}
+
+/// Every timer of one loop.
+#[derive(Default)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<Entry>>,
+    slots: Slab<Slot>,
+    /// How many timers were ever added: the tie-breaker, and the source of generations.
+    sequence: u64,
+    /// Entries of the heap whose slot is gone.
+    dead: usize,
+}
+
+/// As in asyncio: below this many entries a rebuild of the heap isn't worth it.
+const MIN_ENTRIES_TO_COMPACT: usize = 100;
+
+impl Timers {
+    /// Adds a timer. Costs O(log n).
+    pub(crate) fn add(&mut self, when: Instant, action: Action) -> TimerId {
+        self.sequence += 1;
+        let generation = self.sequence as u32;
+        let index = self.slots.insert(Slot { action, generation, in_heap: true }) as u32;
+        let id = TimerId { index, generation };
+        self.heap.push(Reverse(Entry { when, sequence: self.sequence, id }));
+        id
+    }
+
+    /// Removes a timer and returns what it would have done, for the caller to drop once no borrow is held.
+    /// None if it has fired or was cancelled before.
+    pub(crate) fn remove(&mut self, id: TimerId) -> Option<Action> {
+        self.slot(id)?;
+        let slot = self.slots.remove(id.index as usize);
+        if slot.in_heap {
+            self.dead += 1;
+            self.compact();
+        }
+        Some(slot.action)
+    }
+
+    /// Whether the timer has neither fired nor been cancelled. If so, `waker` is who it wakes from now on.
+    pub(crate) fn still_waits(&mut self, id: TimerId, waker: &Waker) -> bool {
+        match self.slot(id) {
+            Some(slot) => {
+                if let Action::Wake(old) = &mut slot.action {
+                    old.clone_from(waker); // does nothing when the two wake the same task
+                }
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The earliest deadline, after dropping the dead entries above it.
+    pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
+        while let Some(Reverse(entry)) = self.heap.peek() {
+            if is_live(&self.slots, entry.id) {
+                return Some(entry.when);
+            }
+            self.heap.pop();
+            self.dead -= 1;
+        }
+        None
+    }
+
+    /// Takes the next timer that is due at `now` out of the heap. Its slot stays until [`Timers::remove`].
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<TimerId> {
+        if self.next_deadline()? > now {
+            return None;
+        }
+        let Reverse(entry) = self.heap.pop()?;
+        if let Some(slot) = self.slot(entry.id) {
+            slot.in_heap = false;
+        }
+        Some(entry.id)
+    }
+
+    /// How many timers wait or are due.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Empties the whole, and returns what was in it for the caller to drop once no borrow is held.
+    pub(crate) fn take_all(&mut self) -> impl Sized + use<> {
+        self.heap.clear();
+        self.dead = 0;
+        std::mem::take(&mut self.slots)
+    }
+
+    fn slot(&mut self, id: TimerId) -> Option<&mut Slot> {
+        self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)
+    }
+
+    fn compact(&mut self) {
+        if self.heap.len() > MIN_ENTRIES_TO_COMPACT && self.dead * 2 > self.heap.len() {
+            let slots = &self.slots;
+            self.heap.retain(|Reverse(entry)| is_live(slots, entry.id));
+            self.dead = 0;
+        }
+    }
+}
+
+fn is_live(slots: &Slab<Slot>, id: TimerId) -> bool {
+    slots.get(id.index as usize).is_some_and(|slot| slot.generation == id.generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn add(timers: &mut Timers, when: Instant) -> TimerId {
+        timers.add(when, Action::Wake(Waker::noop().clone()))
+    }
+
+    #[test]
+    fn equal_deadlines_come_in_the_order_of_insertion() {
+        let (mut timers, when) = (Timers::default(), Instant::now());
+        let ids: Vec<_> = (0..9).map(|_| add(&mut timers, when)).collect();
+        let popped: Vec<_> = std::iter::from_fn(|| timers.pop_due(when)).collect();
+        assert_eq!(popped, ids);
+    }
+
+    #[test]
+    fn a_slot_that_was_inherited_is_not_the_old_timer() {
+        let (mut timers, when) = (Timers::default(), Instant::now());
+        let old = add(&mut timers, when);
+        assert!(timers.remove(old).is_some());
+        let new = add(&mut timers, when);
+        assert_eq!(old.index, new.index);
+        assert!(timers.remove(old).is_none(), "a stale id must not cancel the heir");
+        assert!(!timers.still_waits(old, Waker::noop()));
+        assert_eq!(timers.pop_due(when), Some(new));
+        assert_eq!(timers.pop_due(when), None);
+    }
+
+    #[test]
+    fn a_due_timer_can_be_cancelled_until_its_place_comes() {
+        let (mut timers, when) = (Timers::default(), Instant::now());
+        let id = add(&mut timers, when);
+        assert_eq!(timers.pop_due(when), Some(id));
+        assert!(timers.remove(id).is_some());
+        assert_eq!(timers.dead, 0, "its entry had left the heap already");
+        assert_eq!(timers.len(), 0);
+    }
+
+    #[test]
+    fn cancelled_timers_do_not_pile_up() {
+        let (mut timers, now) = (Timers::default(), Instant::now());
+        let keep = add(&mut timers, now + Duration::from_secs(3600));
+        for _ in 0..10_000 {
+            let id = add(&mut timers, now + Duration::from_secs(60));
+            timers.remove(id);
+        }
+        assert!(timers.heap.len() <= MIN_ENTRIES_TO_COMPACT + 1, "{} entries left", timers.heap.len());
+        assert_eq!(timers.pop_due(now + Duration::from_secs(3600)), Some(keep));
+    }
+}
