@@ -90,9 +90,7 @@ impl Declared {
             };
             self.length = match (self.length, length) {
                 (Length::Absent, new) => new,
-                (Length::Is(old), Length::Is(new)) if old != new => {
-                    Length::Faulty("two Content-Lengths differ")
-                }
+                (Length::Is(old), Length::Is(new)) if old != new => Length::Faulty("two Content-Lengths differ"),
                 (Length::Is(_), new) => new,
                 (faulty, _) => faulty,
             };
@@ -132,14 +130,8 @@ impl Declared {
 /// Content-Length they are a fault.
 fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(|member| {
-        let start = member
-            .iter()
-            .position(|&byte| !is_blank(byte))
-            .unwrap_or(member.len());
-        let end = member
-            .iter()
-            .rposition(|&byte| !is_blank(byte))
-            .map_or(start, |last| last + 1);
+        let start = member.iter().position(|&byte| !is_blank(byte)).unwrap_or(member.len());
+        let end = member.iter().rposition(|&byte| !is_blank(byte)).map_or(start, |last| last + 1);
         &member[start..end]
     })
 }
@@ -201,11 +193,7 @@ impl BodyReader {
         self.given
     }
 
-    pub(super) fn feed<'a>(
-        &mut self,
-        input: &'a [u8],
-        limits: &Limits,
-    ) -> Result<(usize, BodyEvent<'a>), ProtoError> {
+    pub(super) fn feed<'a>(&mut self, input: &'a [u8], limits: &Limits) -> Result<(usize, BodyEvent<'a>), ProtoError> {
         let room = limits.max_body_bytes.saturating_sub(self.given);
         let (used, event) = match &mut self.state {
             State::Done | State::Length(0) => (0, BodyEvent::End),
@@ -249,10 +237,8 @@ impl BodyReader {
     }
 }
 
-pub(super) const TOO_LARGE: ProtoError = ProtoError::new(
-    ProtoErrorKind::BodyTooLarge,
-    "the body is larger than the limit",
-);
+pub(super) const TOO_LARGE: ProtoError =
+    ProtoError::new(ProtoErrorKind::BodyTooLarge, "the body is larger than the limit");
 
 /// At most `most` bytes from the front.
 pub(super) fn prefix(input: &[u8], most: u64) -> &[u8] {
@@ -260,9 +246,5 @@ pub(super) fn prefix(input: &[u8], most: u64) -> &[u8] {
 }
 
 fn data_or_more(data: &[u8]) -> BodyEvent<'_> {
-    if data.is_empty() {
-        BodyEvent::NeedMore
-    } else {
-        BodyEvent::Data(data)
-    }
+    if data.is_empty() { BodyEvent::NeedMore } else { BodyEvent::Data(data) }
 }

@@ -157,18 +157,11 @@ impl ChunkedReader {
         Ok(())
     }
 
-    fn feed_trailers(
-        &mut self,
-        input: &[u8],
-        limits: &Limits,
-    ) -> Result<(usize, Option<Headers>), ProtoError> {
+    fn feed_trailers(&mut self, input: &[u8], limits: &Limits) -> Result<(usize, Option<Headers>), ProtoError> {
         if input.is_empty() {
             return Ok((0, None));
         }
-        self.trailers
-            .feed(input, limits.max_trailer_bytes, |bytes| {
-                parse_trailers(bytes, limits)
-            })
+        self.trailers.feed(input, limits.max_trailer_bytes, |bytes| parse_trailers(bytes, limits))
     }
 
     /// The stream has ended before the last chunk and its empty line.
@@ -177,8 +170,7 @@ impl ChunkedReader {
             ProtoErrorKind::TruncatedBody,
             "the connection ended before the last chunk and the empty line after it",
         );
-        self.trailers
-            .eof(truncated, |bytes| parse_trailers(bytes, limits))
+        self.trailers.eof(truncated, |bytes| parse_trailers(bytes, limits))
     }
 }
 

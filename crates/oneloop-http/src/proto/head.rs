@@ -68,11 +68,7 @@ impl Section {
     }
 
     /// The stream has ended inside the section: what was wrong with it anyway, or else `truncated`.
-    pub(super) fn eof<T>(
-        &self,
-        truncated: ProtoError,
-        parse: impl Fn(&[u8]) -> Parsed<T>,
-    ) -> ProtoError {
+    pub(super) fn eof<T>(&self, truncated: ProtoError, parse: impl Fn(&[u8]) -> Parsed<T>) -> ProtoError {
         // The latest bytes may not have been parsed yet.
         parse(&self.buffer).err().unwrap_or(truncated)
     }
@@ -85,21 +81,14 @@ impl Section {
     /// Whether an empty line ends at or after `from`. The section's start counts as the start of a line.
     fn has_empty_line(&self, from: usize) -> bool {
         let bytes = &self.buffer;
-        (from..bytes.len())
-            .filter(|&at| bytes[at] == b'\n')
-            .any(|at| is_empty_line(&bytes[..at]))
+        (from..bytes.len()).filter(|&at| bytes[at] == b'\n').any(|at| is_empty_line(&bytes[..at]))
     }
 }
 
-const TOO_LARGE: ProtoError = ProtoError::new(
-    ProtoErrorKind::HeadTooLarge,
-    "a section of fields is over its limit in bytes",
-);
+const TOO_LARGE: ProtoError =
+    ProtoError::new(ProtoErrorKind::HeadTooLarge, "a section of fields is over its limit in bytes");
 
-const TOO_MANY: ProtoError = ProtoError::new(
-    ProtoErrorKind::HeadTooLarge,
-    "a section has more fields than its limit",
-);
+const TOO_MANY: ProtoError = ProtoError::new(ProtoErrorKind::HeadTooLarge, "a section has more fields than its limit");
 
 /// Which line ends and continuation lines are put up with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,30 +101,18 @@ pub(super) enum Lines {
 }
 
 /// Parses field lines from `at` in `bytes` to the empty line. The fields keep a copy of `bytes` up to there.
-pub(super) fn parse_fields(
-    bytes: &[u8],
-    at: usize,
-    limits: &Limits,
-    lines: Lines,
-) -> Parsed<(Headers, Declared)> {
+pub(super) fn parse_fields(bytes: &[u8], at: usize, limits: &Limits, lines: Lines) -> Parsed<(Headers, Declared)> {
     let result = collect_fields(bytes, at, limits.max_headers, lines);
     match result {
-        Err(error) if error.kind == ProtoErrorKind::BadField && lines == Lines::Lenient => {
-            match unfold(bytes, at) {
-                Some(unfolded) => collect_fields(&unfolded, at, limits.max_headers, lines),
-                None => result,
-            }
-        }
+        Err(error) if error.kind == ProtoErrorKind::BadField && lines == Lines::Lenient => match unfold(bytes, at) {
+            Some(unfolded) => collect_fields(&unfolded, at, limits.max_headers, lines),
+            None => result,
+        },
         _ => result,
     }
 }
 
-fn collect_fields(
-    bytes: &[u8],
-    at: usize,
-    max: usize,
-    lines: Lines,
-) -> Parsed<(Headers, Declared)> {
+fn collect_fields(bytes: &[u8], at: usize, max: usize, lines: Lines) -> Parsed<(Headers, Declared)> {
     let source = &bytes[at..];
     let mut few = [httparse::EMPTY_HEADER; 32];
     let room = max.min(few.len());
@@ -172,21 +149,9 @@ fn collect_fields(
     let mut fields = Vec::with_capacity(found.len());
     for header in found {
         declared.note(header.name.as_bytes(), header.value);
-        fields.push(Field {
-            name: place(header.name.as_bytes()),
-            value: place(header.value),
-        });
+        fields.push(Field { name: place(header.name.as_bytes()), value: place(header.value) });
     }
-    Ok(Some((
-        end,
-        (
-            Headers {
-                bytes: bytes[..end].to_vec(),
-                fields,
-            },
-            declared,
-        ),
-    )))
+    Ok(Some((end, (Headers { bytes: bytes[..end].to_vec(), fields }, declared))))
 }
 
 fn broken_rule(error: httparse::Error) -> ProtoError {
@@ -195,9 +160,7 @@ fn broken_rule(error: httparse::Error) -> ProtoError {
         httparse::Error::HeaderName => {
             "a field line must be a name of token characters, a colon right after it, and a value"
         }
-        httparse::Error::HeaderValue => {
-            "a field value must not hold a bare CR, a NUL or another control character"
-        }
+        httparse::Error::HeaderValue => "a field value must not hold a bare CR, a NUL or another control character",
         _ => "a bare CR does not end a line",
     };
     ProtoError::new(ProtoErrorKind::BadField, rule)
@@ -206,10 +169,7 @@ fn broken_rule(error: httparse::Error) -> ProtoError {
 fn check_lines(section: &[u8], lines: Lines) -> Result<(), ProtoError> {
     let bare = |at: usize| section[at] == b'\n' && (at == 0 || section[at - 1] != b'\r');
     if lines == Lines::Strict && (0..section.len()).any(bare) {
-        return Err(ProtoError::new(
-            ProtoErrorKind::BadField,
-            "a bare LF does not end a line here",
-        ));
+        return Err(ProtoError::new(ProtoErrorKind::BadField, "a bare LF does not end a line here"));
     }
     Ok(())
 }
@@ -228,10 +188,7 @@ fn unfold(bytes: &[u8], at: usize) -> Option<Vec<u8>> {
         if copy[index] != b'\n' {
             continue;
         }
-        if matches!(
-            &copy[at..index],
-            [] | [b'\r'] | [.., b'\n'] | [.., b'\n', b'\r']
-        ) {
+        if matches!(&copy[at..index], [] | [b'\r'] | [.., b'\n'] | [.., b'\n', b'\r']) {
             // The empty line: what follows is the body.
             break;
         }

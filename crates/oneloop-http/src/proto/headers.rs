@@ -51,18 +51,12 @@ impl Headers {
         let start = self.bytes.len();
         let end = start + name.len() + value.len();
         if u32::try_from(end).is_err() {
-            return Err(ProtoError::new(
-                ProtoErrorKind::BadOutgoing,
-                "more than 4 GiB of fields",
-            ));
+            return Err(ProtoError::new(ProtoErrorKind::BadOutgoing, "more than 4 GiB of fields"));
         }
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.extend_from_slice(value);
         let middle = (start + name.len()) as u32;
-        self.fields.push(Field {
-            name: (start as u32, middle),
-            value: (middle, end as u32),
-        });
+        self.fields.push(Field { name: (start as u32, middle), value: (middle, end as u32) });
         Ok(())
     }
 
@@ -103,17 +97,13 @@ impl Headers {
     pub fn remove(&mut self, name: &str) -> bool {
         let before = self.fields.len();
         let bytes = &self.bytes;
-        self.fields
-            .retain(|field| !slice(bytes, field.name).eq_ignore_ascii_case(name.as_bytes()));
+        self.fields.retain(|field| !slice(bytes, field.name).eq_ignore_ascii_case(name.as_bytes()));
         self.fields.len() != before
     }
 
     /// Name and value of each field, in order, repeats separately.
     pub fn iter(&self) -> HeadersIter<'_> {
-        HeadersIter {
-            headers: self,
-            at: 0,
-        }
+        HeadersIter { headers: self, at: 0 }
     }
 
     pub(super) fn slice(&self, range: (u32, u32)) -> &[u8] {
@@ -123,9 +113,7 @@ impl Headers {
 
 fn slice(bytes: &[u8], range: (u32, u32)) -> &[u8] {
     // Ranges are made from the same buffer and the buffer never shrinks, so this always finds them.
-    bytes
-        .get(range.0 as usize..range.1 as usize)
-        .unwrap_or_default()
+    bytes.get(range.0 as usize..range.1 as usize).unwrap_or_default()
 }
 
 /// Name and value of each field: what [`Headers::iter`] gives.
@@ -166,22 +154,13 @@ impl<'a> IntoIterator for &'a Headers {
 impl PartialEq for Headers {
     /// Same fields in the same order, names without case.
     fn eq(&self, other: &Headers) -> bool {
-        self.len() == other.len()
-            && self
-                .iter()
-                .zip(other)
-                .all(|(a, b)| a.0.eq_ignore_ascii_case(b.0) && a.1 == b.1)
+        self.len() == other.len() && self.iter().zip(other).all(|(a, b)| a.0.eq_ignore_ascii_case(b.0) && a.1 == b.1)
     }
 }
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(
-                self.iter()
-                    .map(|(name, value)| (name, value.escape_ascii().to_string())),
-            )
-            .finish()
+        f.debug_map().entries(self.iter().map(|(name, value)| (name, value.escape_ascii().to_string()))).finish()
     }
 }
 

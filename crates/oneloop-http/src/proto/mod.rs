@@ -48,6 +48,8 @@ mod headers;
 mod request;
 mod response;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use body::{BodyLength, Framing};
 pub use error::{ProtoError, ProtoErrorKind};

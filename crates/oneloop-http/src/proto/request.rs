@@ -54,13 +54,7 @@ pub fn write_request(out: &mut Vec<u8>, request: &RequestHead<'_>) -> Result<(),
     check_headers(request.headers, OWN_REQUEST_FIELDS)?;
 
     out.reserve(64 + request.target.len() + request.host.len() + request.headers.bytes.len());
-    for part in [
-        request.method.as_str(),
-        " ",
-        request.target,
-        " HTTP/1.1\r\nHost: ",
-        request.host,
-    ] {
+    for part in [request.method.as_str(), " ", request.target, " HTTP/1.1\r\nHost: ", request.host] {
         out.extend_from_slice(part.as_bytes());
     }
     out.extend_from_slice(b"\r\n");
@@ -118,21 +112,14 @@ fn check_request(request: &RequestHead<'_>) -> Result<(), ProtoError> {
     if target.first() != Some(&b'/') && !asterisk {
         return refuse("a request's target must begin with a slash");
     }
-    if !target
-        .iter()
-        .all(|&byte| byte.is_ascii_graphic() && byte != b'#')
-    {
-        return refuse(
-            "a request's target must be escaped: no space, control or non-ASCII octet, and no fragment",
-        );
+    if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
+        return refuse("a request's target must be escaped: no space, control or non-ASCII octet, and no fragment");
     }
     let host = request.host.as_bytes();
     // The characters of RFC 3986's host and port: no `@`, so no credentials, and no `/`, `\`, `?` or `#`.
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&byte);
     if host.is_empty() || host[0] == b':' || !host.iter().all(|&byte| allowed(byte)) {
-        return refuse(
-            "the Host field must be a host name or address, and a port if it is not the usual one",
-        );
+        return refuse("the Host field must be a host name or address, and a port if it is not the usual one");
     }
     Ok(())
 }
@@ -171,11 +158,7 @@ pub(super) fn write_length(out: &mut Vec<u8>, body: BodyLength) {
 }
 
 pub(super) fn write_end(out: &mut Vec<u8>, close: bool) {
-    out.extend_from_slice(if close {
-        b"Connection: close\r\n\r\n"
-    } else {
-        b"\r\n"
-    });
+    out.extend_from_slice(if close { b"Connection: close\r\n\r\n" } else { b"\r\n" });
 }
 
 fn expects_body(method: &http::Method) -> bool {

@@ -120,12 +120,7 @@ impl ResponseReader {
                 }
                 Err(error) => Err(error),
             },
-            State::Done => Ok((
-                0,
-                Event::End {
-                    persistent: self.persistent,
-                },
-            )),
+            State::Done => Ok((0, Event::End { persistent: self.persistent })),
             State::Failed(error) => Err(*error),
         };
         result.inspect_err(|error| self.state = State::Failed(*error))
@@ -142,14 +137,9 @@ impl ResponseReader {
                         "the connection ended before the head of a final response was complete",
                     )
                 } else {
-                    ProtoError::new(
-                        ProtoErrorKind::EmptyReply,
-                        "the connection ended before any byte of a response",
-                    )
+                    ProtoError::new(ProtoErrorKind::EmptyReply, "the connection ended before any byte of a response")
                 };
-                Err(self
-                    .head
-                    .eof(truncated, |bytes| parse_head(bytes, &self.limits)))
+                Err(self.head.eof(truncated, |bytes| parse_head(bytes, &self.limits)))
             }
             State::Body(body) => body.eof(&self.limits),
             State::Done => Ok(()),
@@ -191,15 +181,8 @@ impl ResponseReader {
 
     fn feed_head<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Event<'a>), ProtoError> {
         let limits = self.limits;
-        let (used, head) = self.head.feed(input, limits.max_head_bytes, |bytes| {
-            parse_head(bytes, &limits)
-        })?;
-        let Some(Head {
-            mut response,
-            declared,
-            len,
-        }) = head
-        else {
+        let (used, head) = self.head.feed(input, limits.max_head_bytes, |bytes| parse_head(bytes, &limits))?;
+        let Some(Head { mut response, declared, len }) = head else {
             return Ok((used, Event::NeedMore));
         };
         self.head_bytes += len as u64;
@@ -221,12 +204,7 @@ impl ResponseReader {
             }
             return Ok((used, Event::Interim(response)));
         }
-        let (framing, persistent) = frame(
-            self.head_request,
-            response.version,
-            response.status,
-            &declared,
-        )?;
+        let (framing, persistent) = frame(self.head_request, response.version, response.status, &declared)?;
         response.framing = framing;
         self.persistent = persistent;
         self.state = State::Body(BodyReader::new(framing));
@@ -240,9 +218,7 @@ impl ResponseReader {
             BodyEvent::Trailers(fields) => Event::Trailers(fields),
             BodyEvent::End => {
                 self.state = State::Done;
-                Event::End {
-                    persistent: self.persistent,
-                }
+                Event::End { persistent: self.persistent }
             }
         }
     }
@@ -275,9 +251,7 @@ fn frame(
             Ok((Framing::Chunked, persistent && sound))
         }
         (Coding::Absent, Length::Is(length)) => Ok((Framing::Length(length), persistent)),
-        (Coding::Absent, Length::Faulty(rule)) => {
-            Err(ProtoError::new(ProtoErrorKind::BadFraming, rule))
-        }
+        (Coding::Absent, Length::Faulty(rule)) => Err(ProtoError::new(ProtoErrorKind::BadFraming, rule)),
         (Coding::Absent, Length::Absent) => Ok((Framing::Close, false)),
     }
 }
@@ -296,31 +270,12 @@ fn parse_head(bytes: &[u8], limits: &Limits) -> Parsed<Head> {
     let Some(line) = parse_status_line(bytes, start)? else {
         return Ok(None);
     };
-    let Some((len, (headers, declared))) = parse_fields(bytes, line.end, limits, Lines::Lenient)?
-    else {
+    let Some((len, (headers, declared))) = parse_fields(bytes, line.end, limits, Lines::Lenient)? else {
         return Ok(None);
     };
-    let StatusLine {
-        version,
-        status,
-        reason,
-        ..
-    } = line;
-    let response = ResponseHead {
-        version,
-        status,
-        headers,
-        framing: Framing::None,
-        reason,
-    };
-    Ok(Some((
-        len,
-        Head {
-            response,
-            declared,
-            len,
-        },
-    )))
+    let StatusLine { version, status, reason, .. } = line;
+    let response = ResponseHead { version, status, headers, framing: Framing::None, reason };
+    Ok(Some((len, Head { response, declared, len })))
 }
 
 /// How many empty lines before a first line are put up with (RFC 9112, 2.2, asks it of servers).
@@ -338,9 +293,7 @@ pub(super) fn skip_blank_lines(bytes: &[u8]) -> Result<Option<usize>, ProtoError
             _ => return Ok(Some(at)),
         }
     }
-    Err(bad(
-        "more empty lines than are put up with before the first line",
-    ))
+    Err(bad("more empty lines than are put up with before the first line"))
 }
 
 struct StatusLine {
@@ -360,26 +313,16 @@ fn parse_status_line(bytes: &[u8], start: usize) -> Result<Option<StatusLine>, P
     const SHAPE: &[u8; 12] = b"HTTP/1.d ddd";
     let line = &bytes[start..];
     for (&byte, &wanted) in line.iter().zip(SHAPE) {
-        let fits = if wanted == b'd' {
-            byte.is_ascii_digit()
-        } else {
-            byte == wanted
-        };
+        let fits = if wanted == b'd' { byte.is_ascii_digit() } else { byte == wanted };
         if !fits {
-            return Err(bad(
-                "a response must begin with HTTP/1.x, a space and a status of three digits",
-            ));
+            return Err(bad("a response must begin with HTTP/1.x, a space and a status of three digits"));
         }
     }
     let Some([_, _, _, _, _, _, _, minor, _, digits @ ..]) = line.first_chunk::<12>() else {
         return Ok(None);
     };
     let status = StatusCode::from_bytes(digits).map_err(|_| bad("a status below 100"))?;
-    let version = if *minor == b'0' {
-        Version::HTTP_10
-    } else {
-        Version::HTTP_11
-    };
+    let version = if *minor == b'0' { Version::HTTP_10 } else { Version::HTTP_11 };
 
     // The reason is between the space after the status and the line's end; without the space there is none.
     let reason = match line.get(12) {
@@ -390,10 +333,7 @@ fn parse_status_line(bytes: &[u8], start: usize) -> Result<Option<StatusLine>, P
     };
     for (at, &byte) in line.iter().enumerate().skip(reason) {
         if at >= MAX_START_LINE {
-            return Err(ProtoError::new(
-                ProtoErrorKind::HeadTooLarge,
-                "the status line is too long",
-            ));
+            return Err(ProtoError::new(ProtoErrorKind::HeadTooLarge, "the status line is too long"));
         }
         let end = match byte {
             b'\n' => at,
@@ -407,12 +347,7 @@ fn parse_status_line(bytes: &[u8], start: usize) -> Result<Option<StatusLine>, P
         };
         let after = start + end + if byte == b'\r' { 2 } else { 1 };
         let reason = ((start + reason) as u32, (start + end) as u32);
-        return Ok(Some(StatusLine {
-            version,
-            status,
-            reason,
-            end: after,
-        }));
+        return Ok(Some(StatusLine { version, status, reason, end: after }));
     }
     Ok(None)
 }

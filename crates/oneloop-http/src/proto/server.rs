@@ -67,12 +67,7 @@ enum State {
 impl RequestReader {
     /// A reader for one request.
     pub fn new(limits: Limits) -> RequestReader {
-        RequestReader {
-            state: State::Head,
-            head: Section::default(),
-            limits,
-            persistent: false,
-        }
+        RequestReader { state: State::Head, head: Section::default(), limits, persistent: false }
     }
 
     /// As [`ResponseReader::feed`](super::ResponseReader::feed).
@@ -84,12 +79,7 @@ impl RequestReader {
                 Ok((used, event)) => Ok((used, self.body_event(event))),
                 Err(error) => Err(error),
             },
-            State::Done => Ok((
-                0,
-                RequestEvent::End {
-                    persistent: self.persistent,
-                },
-            )),
+            State::Done => Ok((0, RequestEvent::End { persistent: self.persistent })),
             State::Failed(error) => Err(*error),
         };
         result.inspect_err(|error| self.state = State::Failed(*error))
@@ -99,10 +89,9 @@ impl RequestReader {
     pub fn eof(&mut self) -> Option<ProtoError> {
         match &mut self.state {
             State::Head if !self.head.has_begun() => None,
-            State::Head => Some(ProtoError::new(
-                ProtoErrorKind::TruncatedHead,
-                "the connection ended inside a request's head",
-            )),
+            State::Head => {
+                Some(ProtoError::new(ProtoErrorKind::TruncatedHead, "the connection ended inside a request's head"))
+            }
             State::Body(body) => body.eof(&self.limits).err(),
             State::Done => None,
             State::Failed(error) => Some(*error),
@@ -116,9 +105,7 @@ impl RequestReader {
 
     fn feed_head<'a>(&mut self, input: &'a [u8]) -> Result<(usize, RequestEvent<'a>), ProtoError> {
         let limits = self.limits;
-        let (used, head) = self.head.feed(input, limits.max_head_bytes, |bytes| {
-            parse_head(bytes, &limits)
-        })?;
+        let (used, head) = self.head.feed(input, limits.max_head_bytes, |bytes| parse_head(bytes, &limits))?;
         let Some((mut request, declared)) = head else {
             return Ok((used, RequestEvent::NeedMore));
         };
@@ -135,9 +122,7 @@ impl RequestReader {
             BodyEvent::Trailers(fields) => RequestEvent::Trailers(fields),
             BodyEvent::End => {
                 self.state = State::Done;
-                RequestEvent::End {
-                    persistent: self.persistent,
-                }
+                RequestEvent::End { persistent: self.persistent }
             }
         }
     }
@@ -167,24 +152,11 @@ fn parse_head(bytes: &[u8], limits: &Limits) -> Parsed<(ServerRequest, Declared)
     let Some(line) = parse_request_line(&bytes[start..])? else {
         return Ok(None);
     };
-    let Some((len, (headers, declared))) =
-        parse_fields(bytes, start + line.len, limits, Lines::Strict)?
-    else {
+    let Some((len, (headers, declared))) = parse_fields(bytes, start + line.len, limits, Lines::Strict)? else {
         return Ok(None);
     };
-    let RequestLine {
-        method,
-        target,
-        version,
-        ..
-    } = line;
-    let request = ServerRequest {
-        method,
-        target,
-        version,
-        headers,
-        framing: Framing::None,
-    };
+    let RequestLine { method, target, version, .. } = line;
+    let request = ServerRequest { method, target, version, headers, framing: Framing::None };
     Ok(Some((len, (request, declared))))
 }
 
@@ -209,17 +181,13 @@ fn parse_request_line(line: &[u8]) -> Result<Option<RequestLine>, ProtoError> {
         return bad("a request must begin with a method and a space");
     }
     let target_start = method_end + 1;
-    let target_len = window[target_start..]
-        .iter()
-        .position(|byte| !byte.is_ascii_graphic());
+    let target_len = window[target_start..].iter().position(|byte| !byte.is_ascii_graphic());
     let Some(target_len) = target_len else {
         return more_or_too_long(window);
     };
     let target_end = target_start + target_len;
     if window[target_end] != b' ' || target_len == 0 {
-        return bad(
-            "a request's target must be visible ASCII, with a space and a version after it",
-        );
+        return bad("a request's target must be visible ASCII, with a space and a version after it");
     }
     const SHAPE: &[u8; 10] = b"HTTP/1.d\r\n";
     let rest = &window[target_end + 1..];
@@ -237,11 +205,7 @@ fn parse_request_line(line: &[u8]) -> Result<Option<RequestLine>, ProtoError> {
     Ok(Some(RequestLine {
         method,
         target: String::from_utf8_lossy(&window[target_start..target_end]).into_owned(),
-        version: if rest[7] == b'0' {
-            Version::HTTP_10
-        } else {
-            Version::HTTP_11
-        },
+        version: if rest[7] == b'0' { Version::HTTP_10 } else { Version::HTTP_11 },
         len: target_end + 1 + SHAPE.len(),
     }))
 }
@@ -250,10 +214,7 @@ fn more_or_too_long<T>(window: &[u8]) -> Result<Option<T>, ProtoError> {
     if window.len() < MAX_START_LINE {
         return Ok(None);
     }
-    Err(ProtoError::new(
-        ProtoErrorKind::HeadTooLarge,
-        "the request line is too long",
-    ))
+    Err(ProtoError::new(ProtoErrorKind::HeadTooLarge, "the request line is too long"))
 }
 
 /// The first line of a response, and what decides its framing.
@@ -271,25 +232,15 @@ pub struct ResponseLine<'a> {
 }
 
 /// Appends a response's head to `out`; the body is the caller's to append. On an error `out` is as it was.
-pub fn write_response(
-    out: &mut Vec<u8>,
-    line: &ResponseLine<'_>,
-    headers: &Headers,
-) -> Result<(), ProtoError> {
+pub fn write_response(out: &mut Vec<u8>, line: &ResponseLine<'_>, headers: &Headers) -> Result<(), ProtoError> {
     const OWN_FIELDS: &[&str] = &["Connection", "Content-Length", "Transfer-Encoding"];
     check_headers(headers, OWN_FIELDS)?;
-    let reason = line
-        .reason
-        .or(line.status.canonical_reason())
-        .unwrap_or_default();
+    let reason = line.reason.or(line.status.canonical_reason()).unwrap_or_default();
     if !reason.bytes().all(is_value_byte) {
         return refuse("a reason phrase must not hold a control character");
     }
-    let bodiless = line.status.is_informational()
-        || matches!(
-            line.status,
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        );
+    let bodiless =
+        line.status.is_informational() || matches!(line.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if bodiless && line.body != BodyLength::None {
         return refuse("a response with status 1xx, 204 or 304 has no body");
     }
