@@ -18,7 +18,7 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
     let program = shell::root().join("target/release/prober");
     // Only stdout: the picture shows the results, and the progress bar is drawn on a terminal alone.
     let output = Command::new(&program)
-        .args(["--color", "always"])
+        .args(["--color", "always", "demo"])
         .current_dir(shell::root())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
