@@ -1,0 +1,225 @@
+//! Why a name has no addresses: one kind for each thing that can be done about it.
+//!
+//! Neighbours: every other file of the resolver makes these; the connector turns them into
+//! `error.kind` `resolve` or `resolve-timeout` with [`ResolveErrorKind::as_str`] as the detail.
+//! Invariant: [`ResolveErrorKind::Cancelled`] and [`ResolveErrorKind::Local`] say nothing of the
+//! name, so no other server and no other name is tried after them.
+//! Counterparts: asyncio's `socket.gaierror` (EAI_NONAME, EAI_AGAIN …), aiohttp's
+//! `ClientConnectorDNSError`, .NET's `SocketException` with `HostNotFound`, `TryAgain`, `NoData`.
+
+use std::fmt;
+use std::io;
+
+/// What went wrong, in one stable word ([`as_str`](Self::as_str)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ResolveErrorKind {
+    /// The text can't be a host name: empty, too long, an empty label, a control character, a zone id.
+    BadName,
+    /// The name does not exist (RCODE 3, or a name under `.invalid`).
+    NxDomain,
+    /// The name exists, but has no address of the wanted family.
+    NoData,
+    /// The server tried and failed (RCODE 2), or answered with a code that means nothing here.
+    ServFail,
+    /// The server does not want to answer (RCODE 5).
+    Refused,
+    /// No server answered in time, or the caller's deadline passed.
+    Timeout,
+    /// A server's answer breaks the format, or its aliases never end.
+    Malformed,
+    /// No server could be reached: nothing listens there, or there is no route.
+    Unreachable,
+    /// There is no server to ask: the list given is empty.
+    NoServers,
+    /// This process is at fault: no descriptors, ports or buffers left. Fewer at once may help.
+    Local,
+    /// The task was cancelled.
+    Cancelled,
+    /// The event loop failed in a way that has nothing to do with names.
+    Runtime,
+}
+
+impl ResolveErrorKind {
+    /// The stable word for reports and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadName => "bad-name",
+            Self::NxDomain => "nxdomain",
+            Self::NoData => "no-data",
+            Self::ServFail => "servfail",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Malformed => "malformed",
+            Self::Unreachable => "unreachable",
+            Self::NoServers => "no-servers",
+            Self::Local => "local",
+            Self::Cancelled => "cancelled",
+            Self::Runtime => "runtime",
+        }
+    }
+
+    /// How much this outcome tells, when several servers or both families failed and one outcome
+    /// must stand for all: what was not found out outranks what was, or a `no-data` for IPv6 would
+    /// hide that nobody answered for IPv4; and among failures an answer outranks a silence.
+    pub(super) fn weight(self) -> u8 {
+        match self {
+            Self::Cancelled => 11,
+            Self::Local => 10,
+            Self::Runtime => 9,
+            Self::ServFail => 8,
+            Self::Refused => 7,
+            Self::Malformed => 6,
+            Self::Timeout => 5,
+            Self::Unreachable => 4,
+            Self::NoServers => 3,
+            Self::NoData => 2,
+            Self::NxDomain => 1,
+            Self::BadName => 0,
+        }
+    }
+}
+
+impl fmt::Display for ResolveErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A lookup that gave no address: the kind for programs, the sentence for people.
+#[derive(Clone)]
+pub struct ResolveError(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ResolveErrorKind,
+    /// The name as the caller gave it; empty when only the loop spoke.
+    host: Box<str>,
+    /// What was being done and with whom, e.g. `192.0.2.53:53 did not answer within 5 s`.
+    message: Box<str>,
+    /// The loop's error where there is one: cancellation, the system's error of a socket call.
+    source: Option<oneloop::Error>,
+}
+
+impl ResolveError {
+    pub(super) fn new(kind: ResolveErrorKind, message: impl Into<Box<str>>) -> Self {
+        Self(Box::new(Inner { kind, host: "".into(), message: message.into(), source: None }))
+    }
+
+    pub(super) fn with_host(mut self, host: &str) -> Self {
+        self.0.host = host.into();
+        self
+    }
+
+    /// What failed while talking to a server, as `doing` ("192.0.2.53:53 over TCP") names it.
+    pub(super) fn of_socket(doing: impl fmt::Display, error: oneloop::Error) -> Self {
+        let mut this = Self::from(error);
+        this.0.message = format!("{doing}: {}", this.0.message).into();
+        this
+    }
+
+    /// The kind; its [`as_str`](ResolveErrorKind::as_str) is stable.
+    pub fn kind(&self) -> ResolveErrorKind {
+        self.0.kind
+    }
+
+    /// The name that was asked for, as the caller gave it.
+    pub fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    /// The sentence without the name: which server, and what it did.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The loop's own error where one is the cause: a cancellation, or a socket call that failed.
+    pub fn loop_error(&self) -> Option<&oneloop::Error> {
+        self.0.source.as_ref()
+    }
+
+    /// Whether the task was cancelled: to be carried out at once, never answered with a retry.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.kind == ResolveErrorKind::Cancelled
+    }
+
+    /// Whether waiting ended before an answer came.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ResolveErrorKind::Timeout
+    }
+
+    /// Whether it is no use to ask another server or for another name.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self.0.kind, ResolveErrorKind::Cancelled | ResolveErrorKind::Local | ResolveErrorKind::Runtime)
+    }
+
+    /// The one of two failures that says more; the first one on a draw.
+    pub(super) fn or_weightier(self, other: Self) -> Self {
+        if other.0.kind.weight() > self.0.kind.weight() { other } else { self }
+    }
+}
+
+impl fmt::Debug for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResolveError")
+            .field("kind", &self.0.kind)
+            .field("host", &self.0.host)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.host.is_empty() {
+            f.write_str(&self.0.message)
+        } else {
+            write!(f, "no address for {}: {}", self.0.host.escape_debug(), self.0.message)
+        }
+    }
+}
+
+impl std::error::Error for ResolveError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|e| e as _)
+    }
+}
+
+/// What the loop said, in the resolver's words. `timeout` and `wait_for` around a lookup come
+/// through here, too.
+impl From<oneloop::Error> for ResolveError {
+    fn from(error: oneloop::Error) -> Self {
+        let kind = if error.is_cancelled() {
+            ResolveErrorKind::Cancelled
+        } else if error.is_timeout() {
+            ResolveErrorKind::Timeout
+        } else if is_local(&error) {
+            ResolveErrorKind::Local
+        } else if let oneloop::Error::IncompleteRead { .. } = error {
+            ResolveErrorKind::Malformed
+        } else if error.io_kind().is_some() {
+            ResolveErrorKind::Unreachable
+        } else {
+            ResolveErrorKind::Runtime
+        };
+        let message = error.to_string().into();
+        Self(Box::new(Inner { kind, host: "".into(), message, source: Some(error) }))
+    }
+}
+
+impl oneloop::LoopError for ResolveError {
+    fn is_cancelled(&self) -> bool {
+        ResolveError::is_cancelled(self)
+    }
+}
+
+/// Whether the fault is this machine's lack of something, which no other server would mend.
+/// The numbers are those of Linux, the BSDs and macOS: std has no names for most of them.
+fn is_local(error: &oneloop::Error) -> bool {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
+    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS))
+        || matches!(error.io_kind(), Some(io::ErrorKind::OutOfMemory | io::ErrorKind::AddrNotAvailable))
+}

@@ -1,0 +1,203 @@
+//! From a host to its addresses by asking: which names, which families, which servers, in which order.
+//!
+//! Neighbours: `mod.rs` comes here for what it can't answer itself; `exchange.rs` asks one server.
+//! Invariants: a cancellation, or a fault of this machine, ends everything at once; all sockets are
+//! inside the futures here, so dropping a lookup closes them. Counterparts: `res_search` and
+//! `res_query` of libc, whose rules for going on are kept; RFC 8305, section 3, for the two families.
+
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use simple_dns::Name;
+
+use super::Family;
+use super::config::Config;
+use super::error::{ResolveError, ResolveErrorKind};
+use super::exchange::{Ids, Reply, Server, within};
+use super::message::{MAX_ALIASES, RecordType};
+use super::names::{candidates, wire_name};
+
+/// One host being looked up.
+pub(super) struct Lookup<'a> {
+    pub(super) config: &'a Config,
+    pub(super) ids: &'a Ids,
+    /// Which server is asked first.
+    pub(super) first_server: usize,
+    /// How long one family's addresses wait for the other's answer.
+    pub(super) resolution_delay: Duration,
+}
+
+impl Lookup<'_> {
+    /// Goes through the names that `host` may stand for. Only what a name itself is to blame for
+    /// leads to the next one: when the servers don't answer, more names won't make them.
+    pub(super) async fn run(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, ResolveError> {
+        let mut failure: Option<ResolveError> = None;
+        for name in candidates(host, &self.config.search, self.config.ndots) {
+            let error = match self.addresses(&name, family).await {
+                Ok(addresses) => return Ok(addresses),
+                Err(error) => error,
+            };
+            match error.kind() {
+                ResolveErrorKind::NxDomain | ResolveErrorKind::NoData | ResolveErrorKind::ServFail => {
+                    failure = Some(match failure {
+                        Some(before) => before.or_weightier(error),
+                        None => error,
+                    });
+                }
+                _ => return Err(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| ResolveError::new(ResolveErrorKind::BadName, "no name to ask for")))
+    }
+
+    /// The addresses of one full name: IPv6 first.
+    async fn addresses(&self, name: &str, family: Family) -> Result<Vec<IpAddr>, ResolveError> {
+        let wire = wire_name(name);
+        let single = |record| self.one_family(name, &wire, record);
+        match family {
+            Family::V4 => single(RecordType::A).await,
+            Family::V6 if self.config.no_aaaa => {
+                Err(ResolveError::new(ResolveErrorKind::NoData, "resolv.conf has the option no-aaaa"))
+            }
+            Family::V6 => single(RecordType::Aaaa).await,
+            Family::Any if self.config.no_aaaa => single(RecordType::A).await,
+            Family::Any if self.config.single_request => {
+                let six = single(RecordType::Aaaa).await;
+                if six.as_ref().is_err_and(ResolveError::is_final) {
+                    return six;
+                }
+                both(name, six, single(RecordType::A).await)
+            }
+            Family::Any => self.in_parallel(name, single(RecordType::Aaaa), single(RecordType::A)).await,
+        }
+    }
+
+    /// Asks for both families at once. A family without addresses, or whose servers fail, leaves it
+    /// to the other; once one has addresses, the other gets the resolution delay to come up with its
+    /// own. (RFC 8305 goes ahead at once when IPv6 is first; but it can add IPv4 later, and a list
+    /// that has been handed out can't grow.)
+    async fn in_parallel(
+        &self,
+        name: &str,
+        six: impl Future<Output = Result<Vec<IpAddr>, ResolveError>>,
+        four: impl Future<Output = Result<Vec<IpAddr>, ResolveError>>,
+    ) -> Result<Vec<IpAddr>, ResolveError> {
+        let (mut six, mut four) = (pin!(six), pin!(four));
+        match first_of(six.as_mut(), four.as_mut()).await {
+            First::Six(six) => {
+                let four = self.other(&six, four).await?;
+                both(name, six, four)
+            }
+            First::Four(four) => {
+                let six = self.other(&four, six).await?;
+                both(name, six, four)
+            }
+        }
+    }
+
+    /// The second family's outcome, given the first one's.
+    async fn other(
+        &self,
+        first: &Result<Vec<IpAddr>, ResolveError>,
+        second: impl Future<Output = Result<Vec<IpAddr>, ResolveError>>,
+    ) -> Result<Result<Vec<IpAddr>, ResolveError>, ResolveError> {
+        match first {
+            Err(error) if error.is_final() => Err(error.clone()),
+            Err(_) => Ok(second.await),
+            Ok(_) => Ok(within(self.resolution_delay, second).await?.unwrap_or_else(|| Ok(Vec::new()))),
+        }
+    }
+
+    /// One family of one full name, through the aliases that its answers leave open.
+    async fn one_family(
+        &self,
+        name: &str,
+        wire: &Name<'static>,
+        record: RecordType,
+    ) -> Result<Vec<IpAddr>, ResolveError> {
+        let no_data =
+            |kind, what: &str| Err(ResolveError::new(kind, format!("the name {} {what}", name.escape_debug())));
+        let mut alias = None;
+        for _ in 0..=MAX_ALIASES {
+            match self.ask_servers(alias.as_ref().unwrap_or(wire), record).await? {
+                Reply::Found(found) => return Ok(found.addresses),
+                Reply::Alias(target) => alias = Some(target),
+                Reply::NoData { .. } => {
+                    return no_data(ResolveErrorKind::NoData, &format!("has no {} record", record.as_str()));
+                }
+                Reply::NxDomain { .. } => {
+                    return no_data(ResolveErrorKind::NxDomain, "does not exist (NXDOMAIN)");
+                }
+            }
+        }
+        no_data(ResolveErrorKind::Malformed, "has aliases that never end")
+    }
+
+    /// One question, to each server in turn, as often as resolv.conf allows, until one gives a
+    /// reply to build on. A cache would stand here, in front, keyed by name and record type.
+    async fn ask_servers(&self, name: &Name<'static>, record: RecordType) -> Result<Reply, ResolveError> {
+        let Config { servers, timeout, attempts, use_tcp, .. } = self.config;
+        let mut failure: Option<ResolveError> = None;
+        for _ in 0..*attempts {
+            let (before, from_first) = servers.split_at(self.first_server % servers.len().max(1));
+            for &address in from_first.iter().chain(before) {
+                let server = Server { address, timeout: *timeout, use_tcp: *use_tcp };
+                match server.ask(self.ids, name, record).await {
+                    Ok(reply) => return Ok(reply),
+                    Err(error) if error.is_final() => return Err(error),
+                    Err(error) => {
+                        failure = Some(match failure {
+                            Some(before) => before.or_weightier(error),
+                            None => error,
+                        });
+                    }
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| ResolveError::new(ResolveErrorKind::NoServers, "there is no name server to ask")))
+    }
+}
+
+/// Joins the two families' outcomes: all addresses, or the failure that says more.
+fn both(
+    name: &str,
+    six: Result<Vec<IpAddr>, ResolveError>,
+    four: Result<Vec<IpAddr>, ResolveError>,
+) -> Result<Vec<IpAddr>, ResolveError> {
+    match (six, four) {
+        (Err(six), Err(four)) => {
+            let no_data = ResolveErrorKind::NoData;
+            if six.kind() == no_data && four.kind() == no_data {
+                let message = format!("the name {} has neither AAAA nor A records", name.escape_debug());
+                return Err(ResolveError::new(no_data, message));
+            }
+            Err(six.or_weightier(four))
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) if error.is_final() => Err(error),
+        (Ok(addresses), Err(_)) | (Err(_), Ok(addresses)) => Ok(addresses),
+        (Ok(mut addresses), Ok(four)) => {
+            addresses.extend(four);
+            Ok(addresses)
+        }
+    }
+}
+
+/// Which of two futures was ready first.
+enum First<A, B> {
+    Six(A),
+    Four(B),
+}
+
+/// Polls both until one is ready; the other can be awaited further.
+async fn first_of<A: Future, B: Future>(mut six: Pin<&mut A>, mut four: Pin<&mut B>) -> First<A::Output, B::Output> {
+    poll_fn(|cx| {
+        if let Poll::Ready(value) = six.as_mut().poll(cx) {
+            return Poll::Ready(First::Six(value));
+        }
+        four.as_mut().poll(cx).map(First::Four)
+    })
+    .await
+}
