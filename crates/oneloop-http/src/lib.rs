@@ -4,3 +4,6 @@
 
 pub mod proto;
 pub mod resolver;
+mod tls_server;
+
+pub use tls_server::{TlsAcceptor, TlsServerStream};
