@@ -1,0 +1,171 @@
+//! The record of what happened to a request, written while it happens.
+//!
+//! A caller that times out, cancels or gets an error still wants the addresses, the certificates, the phases so far.
+//! So the client writes them into an [`Exchange`] that the caller holds as well, instead of giving them back at the
+//! end. One request has one exchange; each redirect adds a [`Hop`] to it.
+//!
+//! ```no_run
+//! # async fn example(session: oneloop_http::ClientSession) -> oneloop_http::Result<()> {
+//! use oneloop_http::{Exchange, Phase};
+//! let exchange = Exchange::new();
+//! let outcome = session.get("https://example.org/").exchange(&exchange).send().await;
+//! for hop in exchange.hops().iter() {
+//!     println!("{} {:?} took {:?} to connect", hop.url, hop.remote, hop.clock.phase(Phase::Connect));
+//! }
+//! # outcome.map(drop)
+//! # }
+//! ```
+//!
+//! Neighbours: connector, TLS and client write, the prober's report reads.
+//! Counterpart: aiohttp's `TraceConfig`, whose callbacks would each have to store something like this.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::error::ErrorKind;
+use crate::proto::ResponseHead;
+use crate::timings::{Phase, PhaseClock};
+
+/// A shared record of one request: clones are the same record.
+#[derive(Clone, Debug, Default)]
+pub struct Exchange(Rc<RefCell<Vec<Hop>>>);
+
+impl Exchange {
+    /// An empty record, to be handed to [`RequestBuilder::exchange`](crate::RequestBuilder::exchange).
+    /// Reusing one for a second request starts it afresh.
+    pub fn new() -> Exchange {
+        Exchange::default()
+    }
+
+    /// The hops so far, the latest last; empty when the URL was refused. Do not hold the `Ref` across an await.
+    pub fn hops(&self) -> Ref<'_, [Hop]> {
+        Ref::map(self.0.borrow(), Vec::as_slice)
+    }
+
+    /// Takes the hops out, for the report.
+    pub fn take(&self) -> Vec<Hop> {
+        std::mem::take(&mut self.0.borrow_mut())
+    }
+
+    /// The time spent in `phase` over all hops; `None` when no hop reached it.
+    pub fn phase(&self, phase: Phase) -> Option<Duration> {
+        self.0.borrow().iter().filter_map(|hop| hop.clock.phase(phase)).reduce(|a, b| a + b)
+    }
+
+    /// From the start of the first hop to the end of the head of the last; `None` while the last has none.
+    pub fn headers(&self) -> Option<Duration> {
+        let hops = self.0.borrow();
+        let (last, before) = hops.split_last()?;
+        Some(before.iter().map(|hop| hop.clock.total()).sum::<Duration>() + last.clock.headers()?)
+    }
+
+    /// From the start to the latest event: exactly the sum of all phases of all hops.
+    pub fn total(&self) -> Duration {
+        self.0.borrow().iter().map(|hop| hop.clock.total()).sum()
+    }
+
+    /// The phase that the last hop has reached: of a failed request, the one in which it failed.
+    pub fn last_phase(&self) -> Option<Phase> {
+        self.0.borrow().last().map(|hop| hop.clock.last())
+    }
+
+    /// Stops the clock of the last hop at `now`, if it still runs. The client does this at the end and on every error;
+    /// call it yourself only when you drop a request's future half-way.
+    pub fn stop(&self, now: Instant) {
+        if let Some(hop) = self.0.borrow_mut().last_mut() {
+            hop.clock.stop(now);
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    pub(crate) fn push(&self, hop: Hop) {
+        self.0.borrow_mut().push(hop);
+    }
+
+    /// The hop that is under way. Panics before the first `push`, which the client does before anything else.
+    pub(crate) fn hop(&self) -> RefMut<'_, Hop> {
+        RefMut::map(self.0.borrow_mut(), |hops| hops.last_mut().expect("a hop is pushed before work on it begins"))
+    }
+}
+
+/// One request and its response: what is known of it so far.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Hop {
+    /// The URL asked for. Set from the start.
+    pub url: Rc<Url>,
+    /// The method used. Set from the start.
+    pub method: Method,
+    /// The phases. Runs from the start until the end of the body or the failure.
+    pub clock: PhaseClock,
+    /// What the name resolved to, in the order in which they are tried. Set at the end of [`Phase::Resolve`].
+    pub addresses: Vec<IpAddr>,
+    /// The address that is being connected to, then the one that accepted; of a failed connect, the last one tried.
+    pub remote: Option<SocketAddr>,
+    /// Our own address, when [`SessionBuilder::record_local_addr`](crate::SessionBuilder::record_local_addr) asks
+    /// for it (it costs a system call).
+    pub local: Option<SocketAddr>,
+    /// Whether the connection had served an earlier request.
+    pub reused: bool,
+    /// What is known of TLS: as soon as the server has shown its certificates, also when they are refused.
+    pub tls: Option<Rc<TlsInfo>>,
+    /// How many interim (1xx) responses came before the final one.
+    pub interim: u32,
+    /// The head of the final response, once complete.
+    pub head: Option<Rc<ResponseHead>>,
+    /// How many bytes of body have arrived, framing taken off.
+    pub body_bytes: u64,
+    /// Where the response points to, resolved against `url`, when it is a redirect with a usable Location;
+    /// whether or not it is followed.
+    pub redirect_url: Option<Rc<Url>>,
+}
+
+impl Hop {
+    pub(crate) fn new(url: Rc<Url>, method: Method, now: Instant) -> Hop {
+        Hop {
+            url,
+            method,
+            clock: PhaseClock::start(now),
+            addresses: Vec::new(),
+            remote: None,
+            local: None,
+            reused: false,
+            tls: None,
+            interim: 0,
+            head: None,
+            body_bytes: 0,
+            redirect_url: None,
+        }
+    }
+
+    /// The status of the final response, once its head has arrived.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.head.as_ref().map(|head| head.status)
+    }
+}
+
+/// What the TLS handshake showed.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// `TLSv1.2` or `TLSv1.3`, once negotiated.
+    pub version: Option<&'static str>,
+    /// The cipher suite by its IANA name, once negotiated.
+    pub cipher: Option<&'static str>,
+    /// The protocol that the server chose by ALPN; `None` when it chose none.
+    pub alpn: Option<String>,
+    /// The certificates as the server sent them (DER), the leaf first; captured before they are verified.
+    pub chain: Rc<[Box<[u8]>]>,
+    /// Whether chain and name were verified and found good.
+    pub verified: bool,
+    /// Why not: the kind and the finer reason. With verification switched off, what it would have said.
+    pub verify_error: Option<(ErrorKind, String)>,
+}

@@ -1,0 +1,279 @@
+//! A request that has been handed to a wire, and the response that comes back.
+//!
+//! [`Incoming`] joins the wire (bytes) and proto's reader (events), enters the phases as bytes pass, and decides at the
+//! end what becomes of the connection. All of it is poll functions on one boxed struct, so that a future which waits
+//! for a response is a pointer.
+//!
+//! Neighbours: [`request`](crate::request) drives it to the head, [`response`](crate::response) through the body.
+//! Invariant: nothing of the exchange is borrowed while a caller's sink runs.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use http::Method;
+use oneloop::LoopRef;
+use url::Url;
+
+use crate::client::{ClientSession, RequestBuilder};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Exchange;
+use crate::pool::Idle;
+use crate::proto::{Event, Headers, ResponseHead, ResponseReader};
+use crate::timings::Phase;
+use crate::wire::{Input, Wire};
+
+/// See the [module](self).
+pub(crate) struct Incoming {
+    /// `None` once the connection has been kept, closed or dropped.
+    wire: Option<Wire>,
+    parse: Parse,
+    /// Body that came before anybody asked for it.
+    early: Vec<u8>,
+    /// Whether all of the request has left.
+    sent: bool,
+    session: ClientSession,
+    url: Rc<Url>,
+    remote: Option<SocketAddr>,
+}
+
+/// The reading half: apart from the wire, so that both can be borrowed at once.
+struct Parse {
+    reader: ResponseReader,
+    exchange: Exchange,
+    event_loop: LoopRef,
+    /// Whether a byte of a response has come.
+    started: bool,
+    head: Option<Rc<ResponseHead>>,
+    trailers: Option<Box<Headers>>,
+    /// Set at the end of the message: whether the connection may serve again.
+    end: Option<bool>,
+}
+
+/// How much of a redirect's body is read for the sake of keeping its connection.
+const MAX_DRAIN: u64 = 64 * 1024;
+
+impl Incoming {
+    pub(crate) fn new(
+        wire: Wire,
+        request: &RequestBuilder,
+        exchange: &Exchange,
+        event_loop: &LoopRef,
+        url: &Rc<Url>,
+    ) -> Box<Incoming> {
+        Box::new(Incoming {
+            wire: Some(wire),
+            parse: Parse {
+                reader: ResponseReader::new(request.method == Method::HEAD, request.limits),
+                exchange: exchange.clone(),
+                event_loop: event_loop.clone(),
+                started: false,
+                head: None,
+                trailers: None,
+                end: None,
+            },
+            early: Vec::new(),
+            sent: false,
+            session: request.session.clone(),
+            url: url.clone(),
+            remote: exchange.hop().remote,
+        })
+    }
+
+    /// Hands the request over.
+    pub(crate) fn queue(&mut self, request: Vec<u8>) -> Result<()> {
+        self.wire.as_mut().map_or(Ok(()), |wire| wire.queue(request))
+    }
+
+    /// Sends the request and reads until the head of the final response is there. A response that comes while the
+    /// request is still leaving counts: the server has decided, and the rest of the request is not sent.
+    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        while self.parse.head.is_none() {
+            let mut stuck = None;
+            if !self.sent {
+                let Some(wire) = &mut self.wire else { return Poll::Ready(Err(used_up())) };
+                match wire.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => {
+                        self.sent = true;
+                        self.parse.exchange.hop().clock.enter(Phase::Wait, self.parse.event_loop.time());
+                    }
+                    Poll::Ready(Err(error)) if error.is_cancelled() => return Poll::Ready(Err(error.into())),
+                    Poll::Ready(Err(error)) => stuck = Some(error),
+                    Poll::Pending => {}
+                }
+            }
+            let mut early = std::mem::take(&mut self.early);
+            let progress = self.poll_some(cx, &mut |bytes| early.extend_from_slice(bytes));
+            self.early = early;
+            match (stuck, progress) {
+                (None, progress) => ready!(progress)?,
+                // Why the server would not take the request may be in what it said before it hung up.
+                (Some(_), Poll::Ready(Ok(()))) => {}
+                (Some(_), Poll::Ready(Err(error)))
+                    if error.is_cancelled() || error.kind() == ErrorKind::TlsClientCert =>
+                {
+                    return Poll::Ready(Err(error));
+                }
+                (Some(error), _) => {
+                    let doing = "the connection broke while the request was being sent";
+                    return Poll::Ready(Err(Error::from_loop(error, ErrorKind::Send, doing)));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits for the next piece of the response, and lends what of it is body to `sink`.
+    /// Ready when something has come; the caller looks at [`is_done`](Self::is_done).
+    pub(crate) fn poll_some(&mut self, cx: &mut Context<'_>, sink: &mut dyn FnMut(&[u8])) -> Poll<Result<()>> {
+        if self.parse.end.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let Some(wire) = &mut self.wire else { return Poll::Ready(Err(used_up())) };
+        let parse = &mut self.parse;
+        let mut outcome = Ok(());
+        let input = ready!(wire.poll_receive(cx, &mut |bytes| {
+            if outcome.is_ok() {
+                outcome = parse.feed(bytes, sink);
+            }
+        }));
+        let outcome = outcome.and(input).and_then(|input| match input {
+            Input::Data => Ok(()),
+            Input::End { .. } if parse.end.is_some() => Ok(()),
+            Input::End { clean } => parse.eof(clean),
+        });
+        if outcome.is_err() {
+            self.wire = None;
+        }
+        Poll::Ready(outcome)
+    }
+
+    /// Whether the response is complete.
+    pub(crate) fn is_done(&self) -> bool {
+        self.parse.end.is_some()
+    }
+
+    /// Whether not a byte of a response has come.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.parse.started
+    }
+
+    /// The head; an error before [`poll_head`](Self::poll_head) has succeeded.
+    pub(crate) fn head(&self) -> Result<&Rc<ResponseHead>> {
+        self.parse.head.as_ref().ok_or_else(used_up)
+    }
+
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.parse.exchange
+    }
+
+    pub(crate) fn trailers(&self) -> Option<&Headers> {
+        self.parse.trailers.as_deref()
+    }
+
+    /// Body that was read ahead.
+    pub(crate) fn early(&mut self) -> &mut Vec<u8> {
+        &mut self.early
+    }
+
+    /// After the end of the response: keeps the connection if it may serve again, else closes it.
+    pub(crate) async fn release_if_done(&mut self) -> Result<()> {
+        let Some(persistent) = self.parse.end else { return Ok(()) };
+        let Some(wire) = self.wire.take() else { return Ok(()) };
+        if persistent && self.sent && self.session.0.keepalive {
+            let idle = Idle { wire, remote: self.remote, since: self.parse.event_loop.time() };
+            self.session.0.pool.borrow_mut().put(&self.url, idle);
+            return Ok(());
+        }
+        Ok(wire.close().await?)
+    }
+
+    /// Has done with the response (it was a redirect). Its body is read only if that is short and keeps a connection.
+    pub(crate) async fn discard(&mut self) -> Result<()> {
+        self.early = Vec::new();
+        while self.session.0.keepalive && !self.is_done() && self.parse.reader.body_bytes() < MAX_DRAIN {
+            let step = std::future::poll_fn(|cx| self.poll_some(cx, &mut |_| ())).await;
+            match step {
+                Ok(()) => {}
+                Err(error) if error.is_cancelled() => return Err(error),
+                Err(_) => return Ok(()), // the redirect stands, however its body ends
+            }
+        }
+        if self.is_done() {
+            return self.release_if_done().await;
+        }
+        match self.wire.take() {
+            Some(wire) => Ok(wire.close().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Parse {
+    fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+        if self.end.is_some() {
+            self.end = Some(false); // bytes beyond the response belong to nobody
+            return Ok(());
+        }
+        let now = self.event_loop.time();
+        if !self.started {
+            self.started = true;
+            self.exchange.hop().clock.enter(Phase::Transfer, now);
+        }
+        let mut at = 0;
+        let outcome = loop {
+            let (used, event) = match self.reader.feed(bytes.get(at..).unwrap_or_default()) {
+                Ok(step) => step,
+                Err(error) => break Err(Error::from_proto(error)),
+            };
+            at += used;
+            match event {
+                Event::NeedMore => break Ok(()),
+                Event::Data(data) => sink(data),
+                Event::Interim(_) => self.exchange.hop().interim += 1,
+                Event::Head(head) => {
+                    let head = Rc::new(head);
+                    let mut hop = self.exchange.hop();
+                    hop.clock.headers_done(now);
+                    hop.head = Some(head.clone());
+                    drop(hop);
+                    self.head = Some(head);
+                }
+                Event::Trailers(trailers) => self.trailers = Some(Box::new(trailers)),
+                Event::End { persistent } => {
+                    self.end = Some(persistent && at == bytes.len());
+                    break Ok(());
+                }
+            }
+        };
+        self.note_progress();
+        outcome
+    }
+
+    /// The stream has ended before the message did.
+    fn eof(&mut self, clean: bool) -> Result<()> {
+        let event = self.reader.eof().map_err(Error::from_proto)?;
+        if !clean {
+            let message =
+                "the server cut the TLS connection off without saying that the body was complete (no close_notify)";
+            return Err(Error::new(ErrorKind::TruncatedBody, message).with_detail("NoCloseNotify"));
+        }
+        if let Event::End { .. } = event {
+            self.end = Some(false);
+        }
+        self.note_progress();
+        Ok(())
+    }
+
+    fn note_progress(&mut self) {
+        let mut hop = self.exchange.hop();
+        hop.body_bytes = self.reader.body_bytes();
+        if self.end.is_some() {
+            hop.clock.stop(self.event_loop.time());
+        }
+    }
+}
+
+fn used_up() -> Error {
+    Error::new(ErrorKind::Receive, "the response cannot be read on: it has failed before").with_detail("Failed")
+}

@@ -1,0 +1,67 @@
+//! Where a response points to, and what the next request may take along.
+//!
+//! Rules: RFC 9110, 15.4 and 17.11, and what clients have had to fix. Credentials never cross an origin, and are not
+//! restored by a later redirect back, because they are removed from the request for good.
+
+use std::rc::Rc;
+
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::client::RequestBuilder;
+use crate::error::{Error, ErrorKind, Result};
+use crate::proto::ResponseHead;
+use crate::target;
+
+/// The target of a redirect, `None` when the response is to be given to the caller: another status, or no Location.
+pub(crate) fn location(head: &ResponseHead, from: &Url) -> Option<Result<Rc<Url>>> {
+    if !matches!(head.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let value = head.headers.get("location")?;
+    Some(resolve(value, from))
+}
+
+fn resolve(value: &[u8], from: &Url) -> Result<Rc<Url>> {
+    let bad = |why: &dyn std::fmt::Display| {
+        let shown = value.escape_ascii().to_string();
+        Error::new(ErrorKind::BadUrl, format!("{from} redirects to {shown:?}, which cannot be followed: {why}"))
+            .with_detail("Location")
+    };
+    let text = std::str::from_utf8(value).map_err(|error| bad(&error))?;
+    let mut url = from.join(text).map_err(|error| bad(&error))?;
+    target::check(&url)?;
+    if url.fragment().is_none() {
+        url.set_fragment(from.fragment()); // RFC 9110, 10.2.2: the fragment is inherited
+    }
+    Ok(Rc::new(url))
+}
+
+/// Changes method, headers and body for the request to `to`. Refuses to go from https to http.
+pub(crate) fn adapt(status: StatusCode, from: &Url, to: &Url, request: &mut RequestBuilder) -> Result<()> {
+    let RequestBuilder { method, headers, body, .. } = request;
+    if from.scheme() == "https" && to.scheme() == "http" {
+        let message = format!(
+            "{from} redirects from https to http ({to}), which is refused; request that URL itself if it is wanted"
+        );
+        return Err(Error::new(ErrorKind::UnsupportedScheme, message).with_detail("Downgrade"));
+    }
+    let becomes_get = match status.as_u16() {
+        303 => *method != Method::HEAD && *method != Method::GET,
+        301 | 302 => *method == Method::POST,
+        _ => false,
+    };
+    if becomes_get {
+        *method = Method::GET;
+        body.clear();
+        for name in ["content-type", "content-encoding", "content-language", "content-location", "content-range"] {
+            headers.remove(name);
+        }
+    }
+    if from.origin() != to.origin() {
+        for name in ["authorization", "cookie", "proxy-authorization"] {
+            headers.remove(name);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! One request from start to response head: the hops of a redirect, the retry of a stale connection.
+//!
+//! The state of a request that waits is small on purpose, since thousands wait at once: the connection and the
+//! half-read response are in one box ([`Incoming`]), buffers exist only while they hold something, and whatever is
+//! rarely needed and large (resolving, time limits) is boxed when it is needed.
+//!
+//! Counterparts: aiohttp's `ClientSession._request`, .NET's `RedirectHandler` and `HttpConnection.SendAsync`.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Instant;
+
+use http::Method;
+use oneloop::LoopRef;
+use url::{Position, Url};
+
+use crate::client::{RequestBuilder, Session};
+use crate::connector::now;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::{Exchange, Hop};
+use crate::incoming::Incoming;
+use crate::pool::Idle;
+use crate::proto::{self, BodyLength, RequestHead};
+use crate::redirect;
+use crate::response::Response;
+use crate::target;
+use crate::timings::Phase;
+
+/// See [`RequestBuilder::send`].
+pub(crate) async fn send(mut request: RequestBuilder) -> Result<Response> {
+    let exchange = request.exchange.take().unwrap_or_default();
+    exchange.clear();
+    if let Some(refused) = request.refused.take() {
+        return Err(refused);
+    }
+    let outcome = match request.timeout {
+        None => run(&mut request, &exchange, None).await,
+        Some(limit) => {
+            let deadline = now()?.checked_add(limit);
+            // Boxed, so that requests without a limit do not carry the room for it.
+            Box::pin(oneloop::wait_for(limit, run(&mut request, &exchange, deadline))).await
+        }
+    };
+    outcome.map_err(|error| place(error, &exchange))
+}
+
+/// Says where an error happened, if it does not yet, and stops the clock.
+pub(crate) fn place(error: Error, exchange: &Exchange) -> Error {
+    let Some(phase) = exchange.last_phase() else { return error };
+    if let Ok(now) = now() {
+        exchange.stop(now);
+    }
+    if error.phase().is_some() {
+        return error;
+    }
+    let error =
+        if error.kind() == ErrorKind::Timeout { error.in_context(timed_out_in(phase, exchange)) } else { error };
+    error.with_phase(phase)
+}
+
+fn timed_out_in(phase: Phase, exchange: &Exchange) -> String {
+    let doing = match phase {
+        Phase::Resolve => "resolving the name",
+        Phase::Connect => "connecting",
+        Phase::Tls => "the TLS handshake",
+        Phase::Send => "sending the request",
+        Phase::Wait => "waiting for the response",
+        Phase::Transfer => "reading the response",
+    };
+    match exchange.hops().last().and_then(|hop| hop.remote) {
+        Some(remote) => format!("{doing} ({remote})"),
+        None => doing.to_owned(),
+    }
+}
+
+async fn run(request: &mut RequestBuilder, exchange: &Exchange, deadline: Option<Instant>) -> Result<Response> {
+    let event_loop = oneloop::get_running_loop()?;
+    let mut url = Rc::new(std::mem::replace(&mut request.url, Err(Error::new(ErrorKind::BadUrl, "taken")))?);
+    if let Some(credentials) = target::basic_credentials(&url).filter(|_| !request.headers.contains("authorization")) {
+        request.headers.push("Authorization", credentials).map_err(Error::from_proto)?;
+    }
+    for followed in 0.. {
+        exchange.push(Hop::new(url.clone(), request.method.clone(), event_loop.time()));
+        let mut incoming = hop(request, &event_loop, &url, exchange).await?;
+        let location = redirect::location(incoming.head()?, &url);
+        if let Some(Ok(next)) = &location {
+            exchange.hop().redirect_url = Some(next.clone());
+        }
+        let Some(next) = location.filter(|_| request.allow_redirects) else {
+            return Response::new(incoming, url, deadline);
+        };
+        let next = next?;
+        if followed >= request.max_redirects {
+            let message = format!("gave up after {followed} redirects; the last one was to {next}");
+            return Err(Error::new(ErrorKind::TooManyRedirects, message));
+        }
+        let status = incoming.head()?.status;
+        redirect::adapt(status, &url, &next, request)?;
+        incoming.discard().await?;
+        exchange.stop(event_loop.time());
+        url = next;
+    }
+    Err(Error::new(ErrorKind::TooManyRedirects, "gave up after very many redirects"))
+}
+
+/// One request and its response head, on an idle connection if there is one.
+async fn hop(
+    request: &RequestBuilder,
+    event_loop: &LoopRef,
+    url: &Rc<Url>,
+    exchange: &Exchange,
+) -> Result<Box<Incoming>> {
+    let session = &*request.session.0;
+    let mut idle = if session.keepalive { take_idle(session, event_loop, url).await? } else { None };
+    loop {
+        let reused = idle.is_some();
+        let wire = match idle.take() {
+            Some(idle) => {
+                let mut hop = exchange.hop();
+                hop.reused = true;
+                hop.remote = idle.remote;
+                hop.tls = idle.wire.tls_info().cloned();
+                idle.wire
+            }
+            // Not boxed: nearly every request goes this way, and what is large in it is boxed there.
+            None => session.connector.open(url, exchange).await?,
+        };
+        let mut incoming = Incoming::new(wire, request, exchange, event_loop, url);
+        exchange.hop().clock.enter(Phase::Send, event_loop.time());
+        incoming.queue(write(url, request)?)?;
+        match poll_fn(|cx| incoming.poll_head(cx)).await {
+            Ok(()) => {
+                incoming.release_if_done().await?;
+                return Ok(incoming);
+            }
+            // The server closed the idle connection while we were taking it. Asking once more is safe when the method
+            // is idempotent and not a byte of a response has come.
+            Err(error)
+                if reused && request.method.is_idempotent() && !error.is_cancelled() && incoming.is_untouched() =>
+            {
+                let mut hop = exchange.hop();
+                hop.reused = false;
+                hop.remote = None;
+                hop.tls = None;
+                hop.clock.enter(Phase::Resolve, event_loop.time());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn take_idle(session: &Session, event_loop: &LoopRef, url: &Url) -> Result<Option<Idle>> {
+    poll_fn(|cx| Poll::Ready(session.pool.borrow_mut().take(url, cx, event_loop.time()))).await
+}
+
+/// The request as it goes on the wire.
+fn write(url: &Url, request: &RequestBuilder) -> Result<Vec<u8>> {
+    let RequestBuilder { session, method, headers, body, .. } = request;
+    let mut bytes = Vec::with_capacity(256 + body.len());
+    let length = if body.is_empty() && !matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        BodyLength::None
+    } else {
+        BodyLength::Known(body.len() as u64)
+    };
+    let head = RequestHead {
+        method,
+        target: &url[Position::BeforePath..Position::AfterQuery],
+        host: &url[Position::BeforeHost..Position::AfterPort],
+        headers,
+        body: length,
+        close: !session.0.keepalive,
+    };
+    proto::write_request(&mut bytes, &head).map_err(Error::from_proto)?;
+    bytes.extend_from_slice(body);
+    Ok(bytes)
+}

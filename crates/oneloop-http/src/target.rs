@@ -1,0 +1,182 @@
+//! URLs that may be requested: what is accepted, and what is refused before anything is resolved or sent.
+//!
+//! The `url` crate parses as browsers do and forgives much: it drops line breaks, takes `\` for `/` and `http:host`
+//! for `http://host`. A tool that reads lists of URLs should not guess where a request will go, so those are refused
+//! here. What is left names one host without doubt, and nothing in it can add to the request.
+
+use url::{Host, Url};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Parses and checks a URL for a request: absolute, http or https, with a host and a usable port.
+///
+/// Errors are of kind `bad-url` or `unsupported-scheme`.
+///
+/// ```
+/// assert!(oneloop_http::parse_url("http://[::1]:8080/a?b").is_ok());
+/// assert_eq!(oneloop_http::parse_url("ftp://example.org/").unwrap_err().kind().as_str(), "unsupported-scheme");
+/// assert_eq!(oneloop_http::parse_url("http://example.org:0/").unwrap_err().kind().as_str(), "bad-url");
+/// ```
+pub fn parse_url(text: &str) -> Result<Url> {
+    let bad = |why: &str| {
+        Error::new(ErrorKind::BadUrl, format!("{:?} is not a URL that can be requested: {why}", shorten(text)))
+    };
+    if text.chars().any(|c| c.is_control() || c == ' ') {
+        return Err(bad("it contains a space or a control character").with_detail("Character"));
+    }
+    let url = Url::parse(text).map_err(|error| bad(&error.to_string()).with_detail(format!("{error:?}")))?;
+    check(&url)?;
+    // The forgiveness of browsers: what stands between the scheme and the path must be `//authority`.
+    let rest = text.get(url.scheme().len() + 1..).unwrap_or_default();
+    let before_query = rest.split(['?', '#']).next().unwrap_or_default();
+    if !rest.starts_with("//") || rest.starts_with("///") || before_query.contains('\\') {
+        return Err(bad("expected scheme://host, with forward slashes").with_detail("Slashes"));
+    }
+    Ok(url)
+}
+
+/// The checks that a URL must pass however it was made (redirects resolve theirs by [`Url::join`]).
+pub(crate) fn check(url: &Url) -> Result<()> {
+    let bad = |why: &str, detail: &'static str| {
+        let message = format!("{:?} is not a URL that can be requested: {why}", shorten(url.as_str()));
+        Err(Error::new(ErrorKind::BadUrl, message).with_detail(detail))
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        let message = format!(
+            "{:?} has the scheme {}; only http and https can be requested",
+            shorten(url.as_str()),
+            url.scheme()
+        );
+        return Err(Error::new(ErrorKind::UnsupportedScheme, message).with_detail(url.scheme().to_owned()));
+    }
+    match url.host() {
+        None => return bad("it has no host", "EmptyHost"),
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            if name.is_empty() || name.split('.').any(str::is_empty) {
+                return bad("its host has an empty label", "EmptyHost");
+            }
+        }
+        Some(_) => {}
+    }
+    if url.port() == Some(0) {
+        return bad("port 0 cannot be connected to", "Port");
+    }
+    Ok(())
+}
+
+/// The start of a text that may be long, for a message.
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(200).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// `Authorization: Basic …` from the userinfo of a URL, if it has some (aiohttp and curl do the same).
+pub(crate) fn basic_credentials(url: &Url) -> Option<String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut plain = percent_decode(url.username());
+    plain.push(b':');
+    plain.extend(percent_decode(url.password().unwrap_or_default()));
+    Some(format!("Basic {}", base64(&plain)))
+}
+
+fn percent_decode(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escaped = (first == b'%').then(|| tail.get(..2)).flatten();
+        let decoded =
+            escaped.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(decoded.unwrap_or(first));
+        rest = if decoded.is_some() { &tail[2..] } else { tail };
+    }
+    bytes
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let word = group.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for index in 0..4 {
+            let digit = ALPHABET[(word >> (18 - 6 * index)) as usize & 63];
+            text.push(if index <= group.len() { digit as char } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(text: &str) -> &'static str {
+        parse_url(text).map_or_else(|error| error.kind().as_str(), |_| "ok")
+    }
+
+    #[test]
+    fn only_absolute_http_urls_with_a_usable_host_and_port_are_accepted() {
+        for good in [
+            "http://a",
+            "https://a:444/b?c#d",
+            "http://[::1]/",
+            "http://1.2.3.4:65535",
+            "http://a./",
+            "http://ä.example/ö",
+        ] {
+            assert_eq!(kind(good), "ok", "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "/a",
+            "//a/b",
+            "http:",
+            "http://",
+            "http:a",
+            "http:/a",
+            "http:///a",
+            "http://:80/",
+            "http://a:0/",
+            "http://a:65536/",
+            "http://a:x/",
+            "http://a b/",
+            "http://a/b c",
+            "http://a\r\nX: y/",
+            "http://a/\n",
+            "http://a\\@b/",
+            "http://a\\b",
+            "http://[fe80::1%25eth0]/",
+            "http://a%00b/",
+            "http://a<b/",
+            "http://xn--zzzzzz/",
+            "http://a..b/",
+            "http://./",
+            "http://1.2.3.256/",
+            " http://a",
+            "http://a%2fb/",
+        ] {
+            assert_eq!(kind(bad), "bad-url", "{bad:?}");
+        }
+        for scheme in ["ftp://a/", "file:///etc/passwd", "ws://a/", "data:x"] {
+            assert_eq!(kind(scheme), "unsupported-scheme", "{scheme}");
+        }
+    }
+
+    #[test]
+    fn userinfo_becomes_basic_credentials() {
+        let credentials = |text| basic_credentials(&parse_url(text).unwrap());
+        assert_eq!(credentials("http://a/"), None);
+        assert_eq!(credentials("http://user:pass@a/").as_deref(), Some("Basic dXNlcjpwYXNz"));
+        assert_eq!(
+            credentials("http://Aladdin:open%20sesame@a/").as_deref(),
+            Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+        );
+        assert_eq!(credentials("http://u@a/").as_deref(), Some("Basic dTo="));
+    }
+}

@@ -1,0 +1,551 @@
+//! TLS by rustls, sans-I/O: records in, records out.
+//!
+//! A [`TlsSession`] is one client connection's TLS. It never touches a socket: the [wire](crate::wire) hands it what
+//! it read and sends what comes out. It uses rustls's *unbuffered* interface, so that the bytes read stay in the
+//! thread's one scratch buffer and a connection that waits holds no buffer of its own.
+//!
+//! Certificates are captured before they are verified, so that a report can show the chain that was refused. The
+//! verifier is one for all connections: verification runs synchronously inside `process_tls_records`, so what it saw is
+//! handed over in a thread-local and picked up right after the call (cheaper than a verifier and a `ClientConfig` for
+//! each connection).
+//!
+//! Invariants: TLS 1.2 and 1.3 only; ALPN offers `http/1.1` alone; no session is resumed and no early data sent;
+//! without verification (`insecure`) the signatures of the handshake are checked all the same.
+//! Counterparts: Python's `ssl.MemoryBIO`/`SSLObject` and asyncio's `sslproto.py`; .NET's `SslStream`.
+
+use std::cell::{OnceCell, RefCell};
+use std::fmt::Debug;
+use std::net::IpAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, DnsName, ServerName, UnixTime};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic};
+use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::TlsInfo;
+
+#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+compile_error!("oneloop-http needs a TLS provider: enable the feature `ring` (the default) or `aws-lc-rs`");
+
+/// The provider chosen by cargo feature; `aws-lc-rs` wins where both are enabled.
+fn provider() -> CryptoProvider {
+    #[cfg(feature = "aws-lc-rs")]
+    return rustls::crypto::aws_lc_rs::default_provider();
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    return rustls::crypto::ring::default_provider();
+}
+
+/// The certificates of `file` (PEM), as roots.
+pub(crate) fn roots_from_file(file: &Path) -> Result<RootCertStore> {
+    let name = file.display();
+    let refuse = |why: String| Error::new(ErrorKind::Local, why).with_detail("CaFile");
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(file)
+        .map_err(|error| refuse(format!("cannot read the CA file {name}: {error}")))?;
+    for (index, certificate) in certificates.enumerate() {
+        let number = index + 1;
+        let certificate =
+            certificate.map_err(|error| refuse(format!("the CA file {name} is not valid PEM: {error}")))?;
+        roots.add(certificate).map_err(|error| {
+            refuse(format!("certificate {number} in the CA file {name} cannot be used as a root: {error}"))
+        })?;
+    }
+    if roots.is_empty() {
+        return Err(refuse(format!("the CA file {name} holds no certificate (expected PEM, BEGIN CERTIFICATE)")));
+    }
+    Ok(roots)
+}
+
+/// The roots that Mozilla trusts, as compiled in.
+pub(crate) fn bundled_roots() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+}
+
+/// The configuration that all connections of a session share.
+pub(crate) fn client_config(roots: RootCertStore, insecure: bool) -> Result<Arc<ClientConfig>> {
+    let unusable = |error: &dyn std::fmt::Display| {
+        Error::new(ErrorKind::Local, format!("the TLS library refuses its configuration: {error}"))
+    };
+    let provider = Arc::new(provider());
+    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|error| unusable(&error))?;
+    let verifier = Arc::new(CapturingVerifier { inner, insecure });
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|error| unusable(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_cert_resolver(Arc::new(NoClientCertificate));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// The configuration of a session: roots from a file are read at once, so that a bad file is reported before anything is
+/// requested; the rest is made when the first https URL needs it.
+pub(crate) struct LazyConfig {
+    roots: RefCell<Option<RootCertStore>>,
+    insecure: bool,
+    config: OnceCell<Arc<ClientConfig>>,
+}
+
+impl LazyConfig {
+    pub(crate) fn new(ca_file: Option<&Path>, insecure: bool) -> Result<LazyConfig> {
+        let roots = RefCell::new(ca_file.map(roots_from_file).transpose()?);
+        Ok(LazyConfig { roots, insecure, config: OnceCell::new() })
+    }
+
+    pub(crate) fn get(&self) -> Result<&Arc<ClientConfig>> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let roots = self.roots.take().unwrap_or_else(bundled_roots);
+        let config = client_config(roots, self.insecure)?;
+        Ok(self.config.get_or_init(|| config))
+    }
+}
+
+/// The name that the certificate must bear, and that SNI sends: no trailing dot, and none for addresses.
+pub(crate) fn server_name(host: url::Host<&str>) -> Result<ServerName<'static>> {
+    match host {
+        url::Host::Ipv4(address) => Ok(ServerName::IpAddress(IpAddr::V4(address).into())),
+        url::Host::Ipv6(address) => Ok(ServerName::IpAddress(IpAddr::V6(address).into())),
+        url::Host::Domain(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            let valid = DnsName::try_from_str(name).map_err(|_| {
+                Error::new(ErrorKind::BadUrl, format!("{name:?} is not a host name that a certificate can bear"))
+            })?;
+            Ok(ServerName::DnsName(valid.to_owned()))
+        }
+    }
+}
+
+/// What the verifier saw during the current call into rustls.
+#[derive(Default)]
+struct Capture {
+    chain: Option<Rc<[Box<[u8]>]>>,
+    verdict: Option<Result<(), rustls::Error>>,
+    wants_client_cert: bool,
+    /// The chain captured last. Probing one server a thousand times should not keep a thousand copies of its chain.
+    previous: Option<Rc<[Box<[u8]>]>>,
+}
+
+thread_local! {
+    static CAPTURE: RefCell<Capture> = RefCell::default();
+}
+
+impl Capture {
+    fn record(&mut self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], verdict: Result<(), rustls::Error>) {
+        let presented = || std::iter::once(leaf).chain(rest);
+        let known = self.previous.as_ref().filter(|known| {
+            known.len() == rest.len() + 1 && known.iter().zip(presented()).all(|(known, cert)| **known == **cert)
+        });
+        let chain = match known {
+            Some(known) => known.clone(),
+            None => presented().map(|cert| Box::<[u8]>::from(cert.as_ref())).collect(),
+        };
+        self.previous = Some(chain.clone());
+        self.chain = Some(chain);
+        self.verdict = Some(verdict);
+    }
+}
+
+/// rustls's own verifier, which notes what it was shown and what it thought of it.
+#[derive(Debug)]
+struct CapturingVerifier {
+    inner: Arc<WebPkiServerVerifier>,
+    insecure: bool,
+}
+
+impl ServerCertVerifier for CapturingVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verdict = self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let noted = verdict.as_ref().map(|_| ()).map_err(Clone::clone);
+        CAPTURE.with_borrow_mut(|capture| capture.record(end_entity, intermediates, noted));
+        if self.insecure { Ok(ServerCertVerified::assertion()) } else { verdict }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// Has no certificate to offer, but notes that the server asked for one.
+#[derive(Debug)]
+struct NoClientCertificate;
+
+impl ResolvesClientCert for NoClientCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        CAPTURE.with_borrow_mut(|capture| capture.wants_client_cert = true);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
+/// One connection's TLS, from the ClientHello to the close.
+pub(crate) struct TlsSession {
+    connection: UnbufferedClientConnection,
+    /// Input that rustls could not finish with yet: a record of which a part is still under way.
+    partial: Vec<u8>,
+    /// What is known so far, shared with the hop's record.
+    info: Rc<TlsInfo>,
+    established: bool,
+    peer_closed: bool,
+    wants_client_cert: bool,
+}
+
+impl TlsSession {
+    /// Begins a handshake with `name`; the ClientHello is appended to `out`.
+    pub(crate) fn start(
+        config: &Arc<ClientConfig>,
+        name: ServerName<'static>,
+        out: &mut Vec<u8>,
+    ) -> Result<TlsSession> {
+        let connection =
+            UnbufferedClientConnection::new(config.clone(), name).map_err(|error| tls_error(&error, false, false))?;
+        let mut session = TlsSession {
+            connection,
+            partial: Vec::new(),
+            info: Rc::default(),
+            established: false,
+            peer_closed: false,
+            wants_client_cert: false,
+        };
+        session.receive(&mut [], out, &mut |_| ())?;
+        Ok(session)
+    }
+
+    /// Whether the handshake is complete on our side. Its last message may still wait in `out`, so that the first
+    /// request leaves in the same write.
+    pub(crate) fn established(&self) -> bool {
+        self.established
+    }
+
+    /// Whether the peer has said that it sends no more.
+    pub(crate) fn peer_closed(&self) -> bool {
+        self.peer_closed
+    }
+
+    /// What is known so far; replaced, never changed, when more is.
+    pub(crate) fn info(&self) -> &Rc<TlsInfo> {
+        &self.info
+    }
+
+    /// Bytes that an incomplete record holds back: the wire puts them in front of what it reads next.
+    pub(crate) fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
+    /// See [`partial`](TlsSession::partial).
+    pub(crate) fn take_partial(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.partial)
+    }
+
+    /// Takes in what arrived (`take_partial` first, then the news). Lends application data to `plain`, and appends what
+    /// is to be sent to `out`: on an error, the alert.
+    pub(crate) fn receive(&mut self, input: &mut [u8], out: &mut Vec<u8>, plain: &mut dyn FnMut(&[u8])) -> Result<()> {
+        debug_assert!(self.partial.is_empty(), "the partial record is part of the input");
+        let outcome = self.advance(input, out, plain);
+        let news = self.collect_capture();
+        let done = self.established && self.info.version.is_none();
+        if news.is_some() || done {
+            let mut info = news.unwrap_or_else(|| (*self.info).clone());
+            self.describe(&mut info);
+            self.info = Rc::new(info);
+        }
+        match outcome {
+            Ok(used) => {
+                if let Some(rest) = input.get(used..).filter(|rest| !rest.is_empty()) {
+                    self.partial = rest.to_vec();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // rustls has queued an alert for the peer; a second failure here would add nothing.
+                let _ = self.advance(&mut [], out, plain);
+                Err(tls_error(&error, self.established, self.wants_client_cert))
+            }
+        }
+    }
+
+    /// Encrypts `data` into records, appended to `out`.
+    pub(crate) fn send(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        self.with_write_traffic(out, |traffic, out| append(out, data.len(), |room| traffic.encrypt(data, room)))
+    }
+
+    /// Appends a close_notify to `out`, if the state allows one.
+    pub(crate) fn close(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        if !self.established {
+            return Ok(());
+        }
+        self.with_write_traffic(out, |traffic, out| append(out, 0, |room| traffic.queue_close_notify(room)))
+    }
+
+    /// The state machine of rustls: asks what there is to do until there is nothing. Gives how much of `input` is used.
+    fn advance(
+        &mut self,
+        input: &mut [u8],
+        out: &mut Vec<u8>,
+        plain: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, rustls::Error> {
+        let mut used = 0;
+        loop {
+            let rest = input.get_mut(used..).unwrap_or_default();
+            let UnbufferedStatus { mut discard, state, .. } = self.connection.process_tls_records(rest);
+            let more = match state? {
+                ConnectionState::EncodeTlsData(mut record) => {
+                    encode(&mut record, out)?;
+                    true
+                }
+                ConnectionState::TransmitTlsData(transmit) => {
+                    transmit.done(); // it stands in `out`, which the wire sends before it reads again
+                    true
+                }
+                ConnectionState::ReadTraffic(mut traffic) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record?;
+                        discard += record.discard;
+                        plain(record.payload);
+                    }
+                    true
+                }
+                ConnectionState::PeerClosed | ConnectionState::Closed => {
+                    self.peer_closed = true;
+                    return Ok(input.len());
+                }
+                ConnectionState::WriteTraffic(_) => {
+                    self.established = true;
+                    false
+                }
+                _ => false, // BlockedHandshake; early data does not happen to a client
+            };
+            used += discard;
+            if !more {
+                return Ok(used);
+            }
+        }
+    }
+
+    fn with_write_traffic(
+        &mut self,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(
+            &mut WriteTraffic<'_, rustls::client::ClientConnectionData>,
+            &mut Vec<u8>,
+        ) -> Result<(), rustls::Error>,
+    ) -> Result<()> {
+        let established = self.established;
+        let wants_client_cert = self.wants_client_cert;
+        let step = || {
+            loop {
+                let UnbufferedStatus { state, .. } = self.connection.process_tls_records(&mut self.partial);
+                match state? {
+                    ConnectionState::WriteTraffic(mut traffic) => return write(&mut traffic, out),
+                    ConnectionState::EncodeTlsData(mut record) => encode(&mut record, out)?,
+                    ConnectionState::TransmitTlsData(transmit) => transmit.done(),
+                    _ => return Err(rustls::Error::General("the connection cannot send now".into())),
+                }
+            }
+        };
+        step().map_err(|error| tls_error(&error, established, wants_client_cert))
+    }
+
+    /// What the verifier noted during the call, as a fresh [`TlsInfo`].
+    fn collect_capture(&mut self) -> Option<TlsInfo> {
+        CAPTURE.with_borrow_mut(|capture| {
+            self.wants_client_cert |= std::mem::take(&mut capture.wants_client_cert);
+            let chain = capture.chain.take()?;
+            let mut info = TlsInfo { chain, ..TlsInfo::default() };
+            match capture.verdict.take() {
+                Some(Err(error)) => info.verify_error = Some(verify_error(&error)),
+                verdict => info.verified = verdict.is_some(),
+            }
+            Some(info)
+        })
+    }
+
+    fn describe(&self, info: &mut TlsInfo) {
+        use rustls::ProtocolVersion;
+        info.version = match self.connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => Some("TLSv1.3"),
+            Some(ProtocolVersion::TLSv1_2) => Some("TLSv1.2"),
+            _ => None,
+        };
+        info.cipher = self.connection.negotiated_cipher_suite().and_then(|suite| iana_name(suite.suite()));
+        info.alpn = self.connection.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
+    }
+}
+
+/// rustls tells TLS 1.3 suites apart by a prefix that IANA's names do not have.
+fn iana_name(suite: rustls::CipherSuite) -> Option<&'static str> {
+    use rustls::CipherSuite;
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some("TLS_CHACHA20_POLY1305_SHA256"),
+        other => other.as_str(),
+    }
+}
+
+fn encode(
+    record: &mut EncodeTlsData<'_, rustls::client::ClientConnectionData>,
+    out: &mut Vec<u8>,
+) -> Result<(), rustls::Error> {
+    let start = out.len();
+    let mut room = 512;
+    loop {
+        out.resize(start + room, 0);
+        match record.encode(&mut out[start..]) {
+            Ok(written) => {
+                out.truncate(start + written);
+                return Ok(());
+            }
+            Err(EncodeError::InsufficientSize(size)) => room = size.required_size,
+            Err(error) => {
+                out.truncate(start);
+                return Err(rustls::Error::General(error.to_string()));
+            }
+        }
+    }
+}
+
+/// Appends what `write` produces from `len` bytes, growing `out` as it asks.
+fn append(
+    out: &mut Vec<u8>,
+    len: usize,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
+) -> Result<(), rustls::Error> {
+    let start = out.len();
+    let mut room = len + 64 * (len / 16_384 + 1); // header, tag and nonce of each record
+    loop {
+        out.resize(start + room, 0);
+        match write(&mut out[start..]) {
+            Ok(written) => {
+                out.truncate(start + written);
+                return Ok(());
+            }
+            Err(EncryptError::InsufficientSize(size)) if size.required_size > room => room = size.required_size,
+            Err(error) => {
+                out.truncate(start);
+                return Err(rustls::Error::General(error.to_string()));
+            }
+        }
+    }
+}
+
+/// The name of an enum's variant: its `Debug` up to the first bracket.
+fn variant(value: &dyn Debug) -> String {
+    let text = format!("{value:?}");
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default().to_owned()
+}
+
+/// Kind and finer reason of a refused certificate.
+fn verify_error(error: &rustls::Error) -> (ErrorKind, String) {
+    let rustls::Error::InvalidCertificate(reason) = error else {
+        return (ErrorKind::TlsUntrusted, variant(error));
+    };
+    let kind = match reason {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => ErrorKind::TlsExpired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => ErrorKind::TlsNotYetValid,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => ErrorKind::TlsWrongHost,
+        CertificateError::Revoked => ErrorKind::TlsRevoked,
+        CertificateError::BadSignature => ErrorKind::TlsBadSignature,
+        _ => ErrorKind::TlsUntrusted,
+    };
+    let detail = match reason {
+        // The variant with context and the one without mean the same.
+        CertificateError::ExpiredContext { .. } => "Expired".into(),
+        CertificateError::NotValidYetContext { .. } => "NotValidYet".into(),
+        CertificateError::NotValidForNameContext { .. } => "NotValidForName".into(),
+        CertificateError::InvalidPurposeContext { .. } => "InvalidPurpose".into(),
+        CertificateError::Other(other) => format!("{:?}", other.0),
+        reason => variant(reason),
+    };
+    (kind, detail)
+}
+
+/// An error of rustls in our words. `established`: whether it came after the handshake.
+fn tls_error(error: &rustls::Error, established: bool, wants_client_cert: bool) -> Error {
+    let source = error.clone();
+    match error {
+        rustls::Error::InvalidCertificate(_) => {
+            let (kind, detail) = verify_error(error);
+            let what = match kind {
+                ErrorKind::TlsExpired => "a certificate that has expired",
+                ErrorKind::TlsNotYetValid => "a certificate that is not valid yet (is this machine's clock right?)",
+                ErrorKind::TlsWrongHost => "a certificate for other names",
+                ErrorKind::TlsRevoked => "a certificate that has been revoked",
+                ErrorKind::TlsBadSignature => "a signature that does not verify",
+                _ => "a certificate that leads to no trusted root (is a CA file missing, or an intermediate?)",
+            };
+            Error::new(kind, format!("the server showed {what}: {error}")).with_detail(detail).with_source(source)
+        }
+        rustls::Error::AlertReceived(alert) => {
+            let (kind, message) = if about_client_cert(*alert, wants_client_cert) {
+                (ErrorKind::TlsClientCert, "the server wants a client certificate".to_owned())
+            } else if established {
+                (ErrorKind::Receive, format!("the server broke off the TLS connection with the alert {alert:?}"))
+            } else {
+                (ErrorKind::TlsHandshake, format!("the server broke off the TLS handshake with the alert {alert:?}"))
+            };
+            Error::new(kind, message).with_detail(format!("{alert:?}")).with_source(source)
+        }
+        rustls::Error::InvalidMessage(_) if !established => {
+            let message = format!("what the server answered is not TLS (is this an http port?): {error}");
+            Error::new(ErrorKind::TlsHandshake, message).with_detail(variant(error)).with_source(source)
+        }
+        _ if established => Error::new(ErrorKind::Receive, format!("the TLS connection broke: {error}"))
+            .with_detail(variant(error))
+            .with_source(source),
+        _ => Error::new(ErrorKind::TlsHandshake, format!("the TLS handshake failed: {error}"))
+            .with_detail(variant(error))
+            .with_source(source),
+    }
+}
+
+fn about_client_cert(alert: AlertDescription, asked: bool) -> bool {
+    use AlertDescription as Alert;
+    match alert {
+        Alert::CertificateRequired => true,
+        // What servers say in TLS 1.2, where there is no alert of its own for it.
+        Alert::HandshakeFailure | Alert::BadCertificate | Alert::NoCertificate | Alert::AccessDenied => asked,
+        Alert::CertificateUnknown | Alert::UnknownCA | Alert::UnsupportedCertificate => asked,
+        _ => false,
+    }
+}
