@@ -38,6 +38,8 @@ pub(super) struct Config {
     pub(super) single_request: bool,
     /// Whether never to ask for IPv6 addresses.
     pub(super) no_aaaa: bool,
+    /// Whether never to ask for a name without a dot as it stands.
+    pub(super) no_tld_query: bool,
 }
 
 impl Default for Config {
@@ -68,6 +70,7 @@ impl Config {
             use_tcp: file.use_vc,
             single_request: file.single_request,
             no_aaaa: file.no_aaaa,
+            no_tld_query: file.no_tld_query,
         }
     }
 }
@@ -124,10 +127,12 @@ mod tests {
 
     #[test]
     fn options_within_their_bounds() {
-        let config =
-            Config::parse(b"options ndots:3 timeout:2 attempts:4 rotate use-vc edns0 no-aaaa single-request\n");
+        let config = Config::parse(
+            b"options ndots:3 timeout:2 attempts:4 rotate use-vc edns0 no-aaaa single-request no-tld-query\n",
+        );
         assert_eq!((config.ndots, config.timeout, config.attempts), (3, Duration::from_secs(2), 4));
-        assert!(config.rotate && config.use_tcp && config.no_aaaa && config.single_request);
+        assert!(config.rotate && config.use_tcp && config.no_aaaa);
+        assert!(config.single_request && config.no_tld_query);
         let config = Config::parse(b"options ndots:99 timeout:0 attempts:0");
         assert_eq!((config.ndots, config.timeout, config.attempts), (15, Duration::from_secs(1), 1));
         let config = Config::parse(b"options timeout:4000000000 attempts:4000000000 ndots:-1");

@@ -148,9 +148,14 @@ impl ResolveError {
         self.0.kind == ResolveErrorKind::Timeout
     }
 
-    /// Whether it is no use to ask another server or for another name.
+    /// Whether it is no use to ask another server or for another name. No address of our own to
+    /// ask from is the exception among this machine's faults: it may be so for one family alone.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self.0.kind, ResolveErrorKind::Cancelled | ResolveErrorKind::Local | ResolveErrorKind::Runtime)
+        match self.0.kind {
+            ResolveErrorKind::Cancelled | ResolveErrorKind::Runtime => true,
+            ResolveErrorKind::Local => self.0.source.as_ref().and_then(oneloop::Error::io_kind) != Some(NO_ADDRESS),
+            _ => false,
+        }
     }
 
     /// The one of two failures that says more; the first one on a draw.
@@ -214,12 +219,45 @@ impl oneloop::LoopError for ResolveError {
     }
 }
 
-/// Whether the fault is this machine's lack of something, which no other server would mend.
-/// The numbers are those of Linux, the BSDs and macOS: std has no names for most of them.
+const NO_ADDRESS: io::ErrorKind = io::ErrorKind::AddrNotAvailable;
+
+/// Whether the fault is this machine's lack of something: descriptors, buffers, memory, ports. The
+/// numbers are those of Linux, the BSDs and macOS: std has no names for them.
 fn is_local(error: &oneloop::Error) -> bool {
-    const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
     const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS))
-        || matches!(error.io_kind(), Some(io::ErrorKind::OutOfMemory | io::ErrorKind::AddrNotAvailable))
+        || matches!(error.io_kind(), Some(NO_ADDRESS | io::ErrorKind::AddrInUse | io::ErrorKind::OutOfMemory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_this_machine_is_never_the_servers() {
+        let of_io = |error: io::Error| ResolveError::of_socket("192.0.2.1:53", error.into());
+        for number in [23, 24, if cfg!(target_os = "linux") { 105 } else { 55 }] {
+            let error = of_io(io::Error::from_raw_os_error(number));
+            assert!(error.kind() == ResolveErrorKind::Local && error.is_final(), "{error}");
+            assert_eq!(error.loop_error().unwrap().raw_os_error(), Some(number));
+        }
+        // IPv6 switched off looks like this; a server on IPv4 may do better.
+        let error = of_io(NO_ADDRESS.into());
+        assert!(error.kind() == ResolveErrorKind::Local && !error.is_final(), "{error}");
+        let error = of_io(io::ErrorKind::NetworkUnreachable.into());
+        assert!(error.kind() == ResolveErrorKind::Unreachable && !error.is_final(), "{error}");
+        assert!(error.message().starts_with("192.0.2.1:53: "), "{error}");
+    }
+
+    #[test]
+    fn the_loops_own_errors_keep_their_meaning() {
+        let cancelled = ResolveError::from(oneloop::Error::Cancelled).with_host("www.example");
+        assert!(cancelled.is_cancelled() && cancelled.is_final() && !cancelled.is_timeout());
+        let timeout = ResolveError::from(oneloop::Error::Timeout);
+        assert!(timeout.is_timeout() && timeout.kind() == ResolveErrorKind::Timeout);
+        let weightier = timeout.or_weightier(cancelled);
+        assert!(weightier.is_cancelled());
+    }
 }

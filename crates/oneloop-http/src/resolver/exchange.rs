@@ -39,9 +39,10 @@ const MAX_STRAYS: usize = 32;
 /// Unpredictable message ids.
 ///
 /// Each is a keyed hash of a counter: SipHash under the 128-bit key that std draws from the system's
-/// random source for its hash maps. Whoever does not know the key can't tell the next id from those
-/// before it, and getting one costs no system call. (`fastrand` would give its whole sequence away
-/// to whoever sees a few ids.)
+/// random source for its hash maps (on Linux without waiting for it to be seeded, so it is weak in
+/// the first moments after boot). Whoever does not know the key can't tell the next id from those
+/// before it, and getting one costs no system call. `fastrand` would give its whole sequence away
+/// to whoever sees a few ids.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     key: RandomState,

@@ -36,6 +36,9 @@ impl Lookup<'_> {
     pub(super) async fn run(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, ResolveError> {
         let mut failure: Option<ResolveError> = None;
         for name in candidates(host, &self.config.search, self.config.ndots) {
+            if self.config.no_tld_query && !name.contains('.') {
+                continue;
+            }
             let error = match self.addresses(&name, family).await {
                 Ok(addresses) => return Ok(addresses),
                 Err(error) => error,
@@ -50,7 +53,9 @@ impl Lookup<'_> {
                 _ => return Err(error),
             }
         }
-        Err(failure.unwrap_or_else(|| ResolveError::new(ResolveErrorKind::BadName, "no name to ask for")))
+        Err(failure.unwrap_or_else(|| {
+            ResolveError::new(ResolveErrorKind::NxDomain, "resolv.conf allows no name to be asked for")
+        }))
     }
 
     /// The addresses of one full name: IPv6 first.

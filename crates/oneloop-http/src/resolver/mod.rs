@@ -69,6 +69,19 @@ impl Family {
 
 /// Finds the addresses of host names. Clones share everything; files are read at the first lookup
 /// that needs them, and once.
+///
+/// ```
+/// use oneloop_http::resolver::{Family, ResolveErrorKind, Resolver};
+/// oneloop::run(async {
+///     let resolver = Resolver::system();
+///     let addresses = resolver.resolve("localhost", Family::V4).await.map_err(oneloop::Error::other)?;
+///     assert_eq!(addresses, [std::net::Ipv4Addr::LOCALHOST]);
+///     let error = resolver.resolve("nothing.invalid", Family::Any).await.unwrap_err();
+///     assert_eq!(error.kind(), ResolveErrorKind::NxDomain);
+///     Ok(())
+/// })
+/// # .unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct Resolver {
     shared: Rc<Shared>,
