@@ -13,15 +13,11 @@ impl Folder {
     /// # Panics
     /// When the folder for temporary files cannot be written to.
     #[must_use]
-    #[expect(
-        clippy::new_without_default,
-        reason = "it does something, which Default would hide"
-    )]
+    #[expect(clippy::new_without_default, reason = "it does something, which Default would hide")]
     pub fn new() -> Folder {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path =
-            std::env::temp_dir().join(format!("oneloop-tests-{}-{number}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("oneloop-tests-{}-{number}", std::process::id()));
         std::fs::create_dir(&path).expect("a folder for the test's files");
         Folder(path)
     }

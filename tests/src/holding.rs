@@ -37,13 +37,10 @@ impl Holding {
     #[must_use]
     pub fn start(time: Duration, count: usize) -> Holding {
         let poll = Poll::new().expect("a selector");
-        let mut listener =
-            TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).expect("a waker"));
-        poll.registry()
-            .register(&mut listener, LISTENER, Interest::READABLE)
-            .expect("a registered listener");
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE).expect("a registered listener");
         let most = Arc::new(AtomicUsize::new(0));
         let server = Server {
             poll,
@@ -56,12 +53,7 @@ impl Holding {
             most: Arc::clone(&most),
         };
         let thread = std::thread::spawn(move || server.run());
-        Holding {
-            address,
-            most,
-            waker,
-            thread: Some(thread),
-        }
+        Holding { address, most, waker, thread: Some(thread) }
     }
 
     /// Where it listens.
@@ -109,11 +101,8 @@ impl Server {
     fn run(mut self) {
         let mut events = Events::with_capacity(1024);
         loop {
-            let wait = (self.came >= self.count)
-                .then(|| self.held.front())
-                .flatten();
-            let timeout = wait
-                .map(|(since, _)| (*since + self.time).saturating_duration_since(Instant::now()));
+            let wait = (self.came >= self.count).then(|| self.held.front()).flatten();
+            let timeout = wait.map(|(since, _)| (*since + self.time).saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 result => result.expect("a selector that works"),
@@ -142,11 +131,7 @@ impl Server {
                 .registry()
                 .register(&mut stream, Token(slot.key()), Interest::READABLE)
                 .expect("a registered peer");
-            slot.insert(Peer {
-                stream,
-                request: Vec::new(),
-                held: false,
-            });
+            slot.insert(Peer { stream, request: Vec::new(), held: false });
         }
     }
 
@@ -199,9 +184,7 @@ mod tests {
         let server = Holding::start(Duration::ZERO, 2);
         let ask = || {
             let mut stream = Blocking::connect(server.address()).expect("a connection");
-            stream
-                .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                .expect("a request sent");
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("a request sent");
             stream
         };
         let mut first = ask();

@@ -34,10 +34,7 @@ pub fn program(test: &str, program: &str, arguments: &[&str]) -> bool {
 pub fn open_files(test: &str, count: u64) -> bool {
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_default();
     if limit < count {
-        skip(
-            test,
-            &format!("it needs {count} open files, and {limit} are allowed"),
-        );
+        skip(test, &format!("it needs {count} open files, and {limit} are allowed"));
     }
     limit >= count
 }
@@ -58,19 +55,12 @@ pub fn nginx(test: &str) -> bool {
 #[must_use]
 pub fn nginx_path() -> &'static str {
     let usual = "/usr/sbin/nginx";
-    if Path::new(usual).exists() {
-        usual
-    } else {
-        "nginx"
-    }
+    if Path::new(usual).exists() { usual } else { "nginx" }
 }
 
 /// Notes that `test` was skipped, and why, where a person sees it although the test passes.
 fn skip(test: &str, why: &str) {
-    assert!(
-        std::env::var_os("ONELOOP_TESTS_MAY_NOT_SKIP").is_none(),
-        "{test} may not be skipped here, but {why}"
-    );
+    assert!(std::env::var_os("ONELOOP_TESTS_MAY_NOT_SKIP").is_none(), "{test} may not be skipped here, but {why}");
     // Not eprintln: the test runner keeps what passing tests print to itself.
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
     if let Some(path) = std::env::var_os("ONELOOP_TESTS_SKIPS") {

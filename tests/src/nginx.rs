@@ -42,10 +42,7 @@ impl Nginx {
             folder.write("chain.pem", &certificates.chain);
             folder.write("key.pem", &certificates.key);
             let [plain, secure, secure_12] = free_ports();
-            let config = folder.write(
-                "nginx.conf",
-                configuration(folder.path(), [plain, secure, secure_12], held),
-            );
+            let config = folder.write("nginx.conf", configuration(folder.path(), [plain, secure, secure_12], held));
             let mut process = Command::new(need::nginx_path())
                 .arg("-p")
                 .arg(folder.path())
@@ -62,14 +59,7 @@ impl Nginx {
             let log = process.stderr.take().expect("its log");
             match wait_until_it_listens(log) {
                 Ok(()) => {
-                    return Nginx {
-                        process,
-                        plain,
-                        secure,
-                        secure_12,
-                        root,
-                        _folder: folder,
-                    };
+                    return Nginx { process, plain, secure, secure_12, root, _folder: folder };
                 }
                 Err(log) => complaint = log,
             }
@@ -116,11 +106,7 @@ fn free_ports<const N: usize>() -> [u16; N] {
     listeners.map(|listener| listener.local_addr().expect("an address").port())
 }
 
-fn configuration(
-    folder: &Path,
-    [plain, secure, secure_12]: [u16; 3],
-    held: Option<SocketAddr>,
-) -> String {
+fn configuration(folder: &Path, [plain, secure, secure_12]: [u16; 3], held: Option<SocketAddr>) -> String {
     let folder = folder.display();
     // Port 9 is never asked: without a server to hold requests, no test uses that path.
     let held = held.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9)));
@@ -171,10 +157,7 @@ fn wait_until_it_listens(log: ChildStderr) -> Result<(), String> {
             Ok(count) if count > 0 => {}
             Ok(_) | Err(_) => return Err(read),
         }
-        if read
-            .get(begin..)
-            .is_some_and(|line| line.contains("getrlimit(RLIMIT_NOFILE)"))
-        {
+        if read.get(begin..).is_some_and(|line| line.contains("getrlimit(RLIMIT_NOFILE)")) {
             // From here on nobody needs it, but a full pipe would stop nginx.
             std::thread::spawn(move || reader.read_to_end(&mut Vec::new()));
             return Ok(());
@@ -197,19 +180,11 @@ mod tests {
         let holding = Holding::start(Duration::ZERO, 1);
         let nginx = Nginx::start(Some(holding.address()));
         for path in ["/", "/held"] {
-            let mut stream =
-                std::net::TcpStream::connect(("127.0.0.1", nginx.plain)).expect("a connection");
-            write!(
-                stream,
-                "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-            )
-            .expect("a request");
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", nginx.plain)).expect("a connection");
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("a request");
             let mut answer = String::new();
             stream.read_to_string(&mut answer).expect("an answer");
-            assert!(
-                answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"),
-                "{answer}"
-            );
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"), "{answer}");
         }
         assert_eq!(holding.most_at_once(), 1);
     }

@@ -58,11 +58,7 @@ pub fn is_release() -> bool {
 /// # Panics
 /// When it cannot be started.
 pub fn run(command: &mut Command) -> Outcome {
-    let mut process = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program started");
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program started");
     let stdout = drain(process.stdout.take());
     let stderr = drain(process.stderr.take());
     let (mut peak_kib, mut threads) = (0, 0);
@@ -76,16 +72,8 @@ pub fn run(command: &mut Command) -> Outcome {
         }
         std::thread::sleep(Duration::from_millis(1));
     };
-    let text = |thread: JoinHandle<Vec<u8>>| {
-        String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned()
-    };
-    Outcome {
-        status,
-        stdout: text(stdout),
-        stderr: text(stderr),
-        peak_kib,
-        threads,
-    }
+    let text = |thread: JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned();
+    Outcome { status, stdout: text(stdout), stderr: text(stderr), peak_kib, threads }
 }
 
 impl Outcome {
@@ -96,14 +84,7 @@ impl Outcome {
     #[track_caller]
     pub fn expect_code(&self, code: i32) -> &Outcome {
         let tail = |text: &str| {
-            text.lines()
-                .rev()
-                .take(30)
-                .collect::<Vec<_>>()
-                .into_iter()
-                .rev()
-                .collect::<Vec<_>>()
-                .join("\n")
+            text.lines().rev().take(30).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
         };
         assert!(
             self.status.code() == Some(code),
@@ -128,16 +109,12 @@ fn drain(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
 }
 
 fn look_at(process: &Child) -> (u64, usize) {
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap_or_default();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap_or_default();
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_whitespace().next()?.parse::<u64>().ok()
     };
-    (
-        field("VmHWM:").unwrap_or_default(),
-        usize::try_from(field("Threads:").unwrap_or_default()).unwrap_or(usize::MAX),
-    )
+    (field("VmHWM:").unwrap_or_default(), usize::try_from(field("Threads:").unwrap_or_default()).unwrap_or(usize::MAX))
 }
 
 fn build() -> PathBuf {
@@ -152,11 +129,7 @@ fn build() -> PathBuf {
         // The whole workspace's choice of features, as `cargo test --workspace` has it: so nothing is built twice.
         command.args(["--workspace", "--bin", "prober"]);
     }
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo started");
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("cargo started");
     assert!(output.status.success(), "prober does not build");
     let messages = String::from_utf8_lossy(&output.stdout);
     let mut executables = messages.lines().filter_map(|line| {
@@ -164,7 +137,5 @@ fn build() -> PathBuf {
         let is_prober = message.get("target")?.get("name")? == "prober";
         is_prober.then(|| message.get("executable")?.as_str().map(PathBuf::from))?
     });
-    executables
-        .next_back()
-        .expect("cargo names the program that it built")
+    executables.next_back().expect("cargo names the program that it built")
 }

@@ -13,10 +13,7 @@ use std::process::{Command, Stdio};
 #[must_use]
 pub fn command(program: &Path, log: &Path, calls: &[&str]) -> Command {
     let mut command = Command::new("strace");
-    command
-        .args(["-f", "-qq", "-o"])
-        .arg(log)
-        .stdin(Stdio::null());
+    command.args(["-f", "-qq", "-o"]).arg(log).stdin(Stdio::null());
     if !calls.is_empty() {
         // With a filter in the kernel the other calls cost nothing.
         command.args([
@@ -53,20 +50,13 @@ impl Calls {
     /// How many calls there were in all, but for those named.
     #[must_use]
     pub fn total_without(&self, names: &[&str]) -> u64 {
-        self.0
-            .iter()
-            .filter(|(name, _)| !names.contains(&name.as_str()))
-            .map(|(_, count)| count)
-            .sum()
+        self.0.iter().filter(|(name, _)| !names.contains(&name.as_str())).map(|(_, count)| count).sum()
     }
 
     /// What this log has more than a shorter run's.
     #[must_use]
     pub fn beyond(&self, shorter: &Calls) -> Calls {
-        let beyond = self
-            .0
-            .iter()
-            .map(|(name, count)| (name.clone(), count.saturating_sub(shorter.of(name))));
+        let beyond = self.0.iter().map(|(name, count)| (name.clone(), count.saturating_sub(shorter.of(name))));
         Calls(beyond.filter(|(_, count)| *count > 0).collect())
     }
 }
@@ -76,10 +66,7 @@ impl Calls {
 fn name(line: &str) -> Option<&str> {
     let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
     let (name, _) = call.split_once('(')?;
-    let is_name = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     is_name.then_some(name)
 }
 
@@ -111,10 +98,7 @@ mod tests {
     fn a_longer_run_is_compared_with_a_shorter_one() {
         let shorter = Calls::read("1 close(5) = 0\n1 brk(NULL) = 0x1\n");
         let beyond = Calls::read(LOG).beyond(&shorter);
-        assert_eq!(
-            (beyond.of("close"), beyond.of("brk"), beyond.of("socket")),
-            (1, 0, 1)
-        );
+        assert_eq!((beyond.of("close"), beyond.of("brk"), beyond.of("socket")), (1, 0, 1));
     }
 
     #[test]

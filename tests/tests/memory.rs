@@ -12,11 +12,7 @@ const IN_FLIGHT: usize = 5_000;
 const HELD: Duration = Duration::from_secs(3);
 
 /// Probes `IN_FLIGHT` URLs, all of which are held until the last has come, and returns the peak in KiB.
-fn peak_of_all_in_flight(
-    holding: &Holding,
-    urls: impl Fn(usize) -> String,
-    arguments: &[&str],
-) -> u64 {
+fn peak_of_all_in_flight(holding: &Holding, urls: impl Fn(usize) -> String, arguments: &[&str]) -> u64 {
     let folder = Folder::new();
     let mut list = String::new();
     for index in 0..IN_FLIGHT {
@@ -31,11 +27,7 @@ fn peak_of_all_in_flight(
             .arg(format!("@{}", list.display())),
     );
     outcome.expect_code(0);
-    assert_eq!(
-        holding.most_at_once(),
-        IN_FLIGHT,
-        "all were in flight at once"
-    );
+    assert_eq!(holding.most_at_once(), IN_FLIGHT, "all were in flight at once");
     outcome.peak_kib
 }
 
@@ -46,11 +38,7 @@ fn five_thousand_plain_probes_in_flight_take_at_most_30_mib() {
         return;
     }
     let holding = Holding::start(HELD, IN_FLIGHT);
-    let peak = peak_of_all_in_flight(
-        &holding,
-        |index| format!("http://{}/{index}", holding.address()),
-        &[],
-    );
+    let peak = peak_of_all_in_flight(&holding, |index| format!("http://{}/{index}", holding.address()), &[]);
     assert!(peak <= 30 * 1024, "{peak} KiB");
 }
 
@@ -63,11 +51,7 @@ fn five_thousand_https_probes_in_flight_take_at_most_70_mib() {
     let holding = Holding::start(HELD, IN_FLIGHT);
     let nginx = Nginx::start(Some(holding.address()));
     let root = nginx.root().display().to_string();
-    let peak = peak_of_all_in_flight(
-        &holding,
-        |index| nginx.https(&format!("/held/{index}")),
-        &["--cacert", &root],
-    );
+    let peak = peak_of_all_in_flight(&holding, |index| nginx.https(&format!("/held/{index}")), &["--cacert", &root]);
     assert!(peak <= 70 * 1024, "{peak} KiB");
 }
 
@@ -87,10 +71,7 @@ fn peak_of_a_list(count: usize) -> u64 {
             .arg(format!("@{}", list.display())),
     );
     outcome.expect_code(1);
-    assert!(
-        outcome.stdout.lines().count() >= count,
-        "a line for each URL"
-    );
+    assert!(outcome.stdout.lines().count() >= count, "a line for each URL");
     outcome.peak_kib
 }
 
@@ -103,8 +84,5 @@ fn a_million_urls_take_no_more_memory_than_ten_thousand() {
     }
     let short = peak_of_a_list(10_000);
     let long = peak_of_a_list(1_000_000);
-    assert!(
-        long as f64 <= short as f64 * 1.1,
-        "{long} KiB after a million URLs, {short} KiB after ten thousand"
-    );
+    assert!(long as f64 <= short as f64 * 1.1, "{long} KiB after a million URLs, {short} KiB after ten thousand");
 }

@@ -40,12 +40,8 @@ fn five_thousand_https_urls_are_all_green() {
         let result = json(line);
         assert_eq!(result["ok"], true, "{line}");
         assert_eq!(result["tls"]["version"], "TLSv1.3", "{line}");
-        let index =
-            usize::try_from(result["index"].as_u64().expect("an index")).expect("a small one");
-        assert!(
-            !std::mem::replace(&mut seen[index], true),
-            "index {index} comes twice"
-        );
+        let index = usize::try_from(result["index"].as_u64().expect("an index")).expect("a small one");
+        assert!(!std::mem::replace(&mut seen[index], true), "index {index} comes twice");
     }
     assert_eq!(seen.iter().filter(|seen| **seen).count(), 5_000);
     assert_eq!(outcome.threads, 1, "threads seen in /proc while it ran");
@@ -57,25 +53,13 @@ fn plain_http_is_green_and_a_missing_page_is_red_and_says_why() {
         return;
     }
     let nginx = Nginx::start(None);
-    let outcome = program::run(
-        program::prober()
-            .args(["--color", "never"])
-            .args([nginx.http("/"), nginx.http("/missing")]),
-    );
+    let outcome =
+        program::run(program::prober().args(["--color", "never"]).args([nginx.http("/"), nginx.http("/missing")]));
     outcome.expect_code(1);
     let mut lines = outcome.stdout.lines();
-    let (green, red) = (
-        lines.next().expect("a line"),
-        lines.next().expect("a second one"),
-    );
-    assert!(
-        green.contains(&nginx.http("/")) && green.contains("ms"),
-        "{green}"
-    );
-    assert!(
-        red.contains(&nginx.http("/missing")) && red.contains("404"),
-        "{red}"
-    );
+    let (green, red) = (lines.next().expect("a line"), lines.next().expect("a second one"));
+    assert!(green.contains(&nginx.http("/")) && green.contains("ms"), "{green}");
+    assert!(red.contains(&nginx.http("/missing")) && red.contains("404"), "{red}");
 }
 
 #[test]
@@ -85,11 +69,7 @@ fn tls_1_2_is_spoken_where_the_server_has_no_other() {
     }
     let nginx = Nginx::start(None);
     let outcome = program::run(
-        program::prober()
-            .arg("--cacert")
-            .arg(nginx.root())
-            .args(["--format", "jsonl"])
-            .arg(nginx.https_12("/")),
+        program::prober().arg("--cacert").arg(nginx.root()).args(["--format", "jsonl"]).arg(nginx.https_12("/")),
     );
     outcome.expect_code(0);
     let result = json(outcome.stdout.trim());
@@ -104,26 +84,13 @@ fn a_server_that_nobody_vouches_for_is_refused_and_its_chain_is_shown() {
         return;
     }
     let nginx = Nginx::start(None);
-    let outcome = program::run(
-        program::prober()
-            .args(["--format", "jsonl"])
-            .arg(nginx.https("/")),
-    );
+    let outcome = program::run(program::prober().args(["--format", "jsonl"]).arg(nginx.https("/")));
     outcome.expect_code(1);
     let result = json(outcome.stdout.trim());
     assert_eq!(result["error"]["kind"], "tls-untrusted");
-    assert_eq!(
-        result["tls"]["chain"].as_array().map(Vec::len),
-        Some(2),
-        "{result}"
-    );
+    assert_eq!(result["tls"]["chain"].as_array().map(Vec::len), Some(2), "{result}");
 
-    let outcome = program::run(
-        program::prober()
-            .arg("-k")
-            .args(["--format", "jsonl"])
-            .arg(nginx.https("/")),
-    );
+    let outcome = program::run(program::prober().arg("-k").args(["--format", "jsonl"]).arg(nginx.https("/")));
     outcome.expect_code(0);
     assert_eq!(json(outcome.stdout.trim())["tls"]["verified"], false);
 }
@@ -137,23 +104,12 @@ fn kept_alive_connections_are_used_again() {
     let urls = (0..20).map(|index| nginx.https(&format!("/{index}")));
     let outcome = program::run(
         program::prober()
-            .args([
-                "--keepalive",
-                "--parallel-max",
-                "1",
-                "--format",
-                "jsonl",
-                "--cacert",
-            ])
+            .args(["--keepalive", "--parallel-max", "1", "--format", "jsonl", "--cacert"])
             .arg(nginx.root())
             .args(urls),
     );
     outcome.expect_code(0);
-    let reused = outcome
-        .stdout
-        .lines()
-        .filter(|line| json(line)["reused"] == true)
-        .count();
+    let reused = outcome.stdout.lines().filter(|line| json(line)["reused"] == true).count();
     assert_eq!(reused, 19);
 }
 
@@ -164,21 +120,13 @@ fn phases_add_up_to_the_total() {
     }
     let nginx = Nginx::start(None);
     let urls = (0..50).map(|index| nginx.https(&format!("/{index}")));
-    let outcome = program::run(
-        program::prober()
-            .arg("--cacert")
-            .arg(nginx.root())
-            .args(["--format", "jsonl"])
-            .args(urls),
-    );
+    let outcome =
+        program::run(program::prober().arg("--cacert").arg(nginx.root()).args(["--format", "jsonl"]).args(urls));
     outcome.expect_code(0);
     for line in outcome.stdout.lines() {
         let result = json(line);
         let phases = ["resolve", "connect", "tls", "send", "wait", "transfer"];
-        let sum: f64 = phases
-            .iter()
-            .map(|phase| result["phases_ms"][phase].as_f64().expect("a phase"))
-            .sum();
+        let sum: f64 = phases.iter().map(|phase| result["phases_ms"][phase].as_f64().expect("a phase")).sum();
         let total = result["total_ms"].as_f64().expect("a total");
         // They are exact in nanoseconds; adding up decimal fractions is not.
         assert!((sum - total).abs() < 1e-6, "{sum} is not {total}: {line}");

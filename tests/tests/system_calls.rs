@@ -15,18 +15,11 @@ const WAITING: [&str; 2] = ["epoll_wait", "epoll_pwait"];
 
 fn calls(nginx: &Nginx, count: usize, url: impl Fn(&Nginx, &str) -> String) -> Calls {
     let folder = Folder::new();
-    let list: String = (0..count)
-        .map(|index| url(nginx, &format!("/{index}")) + "\n")
-        .collect();
+    let list: String = (0..count).map(|index| url(nginx, &format!("/{index}")) + "\n").collect();
     let list = folder.write("urls.txt", list);
     let log = folder.path().join("strace.log");
     let mut command = strace::command(program::path(), &log, &[]);
-    let outcome = program::run(
-        command
-            .args(["-q", "--cacert"])
-            .arg(nginx.root())
-            .arg(format!("@{}", list.display())),
-    );
+    let outcome = program::run(command.args(["-q", "--cacert"]).arg(nginx.root()).arg(format!("@{}", list.display())));
     outcome.expect_code(0);
     Calls::read(&std::fs::read_to_string(log).expect("strace's log"))
 }
@@ -47,10 +40,7 @@ fn an_http_probe_makes_six() {
     }
     let (each, calls) = of_a_probe(Nginx::http);
     // A little room: memory is asked for now and then, and a packet may come in two.
-    assert!(
-        (5.9..6.1).contains(&each),
-        "{each} calls a probe: {calls:?}"
-    );
+    assert!((5.9..6.1).contains(&each), "{each} calls a probe: {calls:?}");
     for name in ["socket", "connect", "epoll_ctl", "close"] {
         assert_eq!(calls.of(name), (LONG - SHORT) as u64, "{name}: {calls:?}");
     }
@@ -63,10 +53,6 @@ fn an_https_probe_makes_nine() {
         return;
     }
     // By address: a name would be looked up, which is not what is counted here.
-    let (each, calls) =
-        of_a_probe(|nginx, path| nginx.https(path).replace("localhost", "127.0.0.1"));
-    assert!(
-        (8.9..9.1).contains(&each),
-        "{each} calls a probe: {calls:?}"
-    );
+    let (each, calls) = of_a_probe(|nginx, path| nginx.https(path).replace("localhost", "127.0.0.1"));
+    assert!((8.9..9.1).contains(&each), "{each} calls a probe: {calls:?}");
 }

@@ -29,9 +29,7 @@ fn five_thousand_https_probes_with_a_progress_bar_start_no_thread() {
     // `script` runs a line of shell on a terminal of its own. The results go to a file, so that what is left on the
     // terminal is the bar alone.
     let mut line = quoted(traced.get_program());
-    traced
-        .get_args()
-        .for_each(|argument| line += &format!(" {}", quoted(argument)));
+    traced.get_args().for_each(|argument| line += &format!(" {}", quoted(argument)));
     let results = folder.path().join("results.txt");
     write!(
         line,
@@ -51,16 +49,8 @@ fn five_thousand_https_probes_with_a_progress_bar_start_no_thread() {
     outcome.expect_code(0);
 
     let results = std::fs::read_to_string(&results).expect("results");
-    assert!(
-        results.lines().count() >= 5_000,
-        "{} lines",
-        results.lines().count()
-    );
-    assert!(
-        outcome.stdout.contains("\x1b["),
-        "no progress bar was drawn: {:?}",
-        outcome.stdout
-    );
+    assert!(results.lines().count() >= 5_000, "{} lines", results.lines().count());
+    assert!(outcome.stdout.contains("\x1b["), "no progress bar was drawn: {:?}", outcome.stdout);
     let log = std::fs::read_to_string(&log).expect("strace's log");
     let calls = Calls::read(&log);
     assert_eq!(calls.of("execve"), 1, "strace saw the program start");

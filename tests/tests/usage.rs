@@ -8,12 +8,7 @@ use oneloop_tests::program;
 
 /// Runs a line of shell in which `$PROBER` is the program.
 fn shell(line: &str) -> program::Outcome {
-    program::run(
-        Command::new("sh")
-            .args(["-c", line])
-            .env("PROBER", program::path())
-            .stdin(Stdio::null()),
-    )
+    program::run(Command::new("sh").args(["-c", line]).env("PROBER", program::path()).stdin(Stdio::null()))
 }
 
 /// A script has no terminal, so nothing there tells an empty variable from a wish to see the demo; and an error is the
@@ -65,51 +60,25 @@ fn the_demo_is_announced_where_no_result_is_printed() {
 fn a_list_that_cannot_be_read_is_named() {
     let outcome = program::run(program::prober().arg("@/nonexistent/urls.txt"));
     outcome.expect_code(2);
-    assert!(
-        outcome.stderr.contains("/nonexistent/urls.txt"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.contains("/nonexistent/urls.txt"), "{}", outcome.stderr);
 }
 
 #[test]
 fn a_ca_file_with_garbage_is_named() {
     let folder = Folder::new();
-    let garbage = folder.write(
-        "ca.pem",
-        "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
-    );
-    let outcome = program::run(
-        program::prober()
-            .arg("--cacert")
-            .arg(&garbage)
-            .arg("https://127.0.0.1:1/"),
-    );
+    let garbage = folder.write("ca.pem", "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n");
+    let outcome = program::run(program::prober().arg("--cacert").arg(&garbage).arg("https://127.0.0.1:1/"));
     outcome.expect_code(2);
     assert!(outcome.stderr.contains("ca.pem"), "{}", outcome.stderr);
 }
 
 #[test]
 fn a_malformed_url_is_a_result_of_its_own_and_stops_nothing_else() {
-    let outcome = program::run(program::prober().args([
-        "--format",
-        "jsonl",
-        "http://[",
-        "http://127.0.0.1:1/",
-    ]));
+    let outcome = program::run(program::prober().args(["--format", "jsonl", "http://[", "http://127.0.0.1:1/"]));
     outcome.expect_code(1);
-    let kinds: Vec<bool> = outcome
-        .stdout
-        .lines()
-        .map(|line| line.contains("\"kind\":\"bad-url\""))
-        .collect();
+    let kinds: Vec<bool> = outcome.stdout.lines().map(|line| line.contains("\"kind\":\"bad-url\"")).collect();
     assert_eq!(kinds.len(), 2, "{}", outcome.stdout);
-    assert_eq!(
-        kinds.iter().filter(|bad| **bad).count(),
-        1,
-        "{}",
-        outcome.stdout
-    );
+    assert_eq!(kinds.iter().filter(|bad| **bad).count(), 1, "{}", outcome.stdout);
 }
 
 #[test]
@@ -118,11 +87,7 @@ fn a_reader_that_goes_away_ends_it_quietly() {
         r#"for n in $(seq 2000); do echo "http://127.0.0.1:1/$n"; done | { "$PROBER" -; echo "code $?" >&2; } | head -n 1"#,
     );
     assert_eq!(
-        outcome
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("code "))
-            .collect::<Vec<_>>(),
+        outcome.stderr.lines().filter(|line| line.starts_with("code ")).collect::<Vec<_>>(),
         ["code 141"],
         "{}",
         outcome.stderr
@@ -140,11 +105,7 @@ fn a_list_may_come_through_a_pipe_that_is_written_slowly() {
         .spawn()
         .expect("the program started");
     let mut input = process.stdin.take().expect("its input");
-    for piece in [
-        "http://127.0.",
-        "0.1:1/a\n# com",
-        "ment\n\nhttp://127.0.0.1:1/b",
-    ] {
+    for piece in ["http://127.0.", "0.1:1/a\n# com", "ment\n\nhttp://127.0.0.1:1/b"] {
         input.write_all(piece.as_bytes()).expect("a piece written");
     }
     drop(input);

@@ -21,71 +21,19 @@ struct Step {
 }
 
 const STEPS: [Step; 13] = [
-    Step {
-        name: "format",
-        what: "cargo fmt --check",
-        run: format,
-    },
-    Step {
-        name: "lines",
-        what: "tier 1, run_once and the ladder's loop stay short",
-        run: |_| lines::check(),
-    },
-    Step {
-        name: "rules",
-        what: "no unsafe, and dependencies point one way",
-        run: |_| rules::check(),
-    },
-    Step {
-        name: "links",
-        what: "links between the pages lead somewhere",
-        run: |_| links::check(),
-    },
-    Step {
-        name: "deny",
-        what: "licences, bans and sources, as deny.toml has them",
-        run: deny,
-    },
-    Step {
-        name: "clippy",
-        what: "cargo clippy on all targets, warnings denied",
-        run: clippy,
-    },
-    Step {
-        name: "docs",
-        what: "cargo doc, warnings denied",
-        run: docs,
-    },
-    Step {
-        name: "build",
-        what: "the release build has no warning",
-        run: build,
-    },
-    Step {
-        name: "demo",
-        what: "the README's first command: exit 0, under 3 s",
-        run: demo,
-    },
-    Step {
-        name: "tests",
-        what: "the README's second command, nginx included",
-        run: tests,
-    },
-    Step {
-        name: "heavy",
-        what: "the tests that take a minute or more",
-        run: heavy,
-    },
-    Step {
-        name: "loom",
-        what: "the ready queue's hand-over between threads, model-checked",
-        run: loom,
-    },
-    Step {
-        name: "package",
-        what: "cargo package for every crate",
-        run: package,
-    },
+    Step { name: "format", what: "cargo fmt --check", run: format },
+    Step { name: "lines", what: "tier 1, run_once and the ladder's loop stay short", run: |_| lines::check() },
+    Step { name: "rules", what: "no unsafe, and dependencies point one way", run: |_| rules::check() },
+    Step { name: "links", what: "links between the pages lead somewhere", run: |_| links::check() },
+    Step { name: "deny", what: "licences, bans and sources, as deny.toml has them", run: deny },
+    Step { name: "clippy", what: "cargo clippy on all targets, warnings denied", run: clippy },
+    Step { name: "docs", what: "cargo doc, warnings denied", run: docs },
+    Step { name: "build", what: "the release build has no warning", run: build },
+    Step { name: "demo", what: "the README's first command: exit 0, under 3 s", run: demo },
+    Step { name: "tests", what: "the README's second command, nginx included", run: tests },
+    Step { name: "heavy", what: "the tests that take a minute or more", run: heavy },
+    Step { name: "loom", what: "the ready queue's hand-over between threads, model-checked", run: loom },
+    Step { name: "package", what: "cargo package for every crate", run: package },
 ];
 
 /// What the demo may take. A person is watching.
@@ -95,24 +43,16 @@ const DEMO_LIMIT: Duration = Duration::from_secs(3);
 pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
     match arguments.first().map(String::as_str) {
         Some("--list") => {
-            STEPS
-                .iter()
-                .for_each(|step| println!("{:8} {}", step.name, step.what));
+            STEPS.iter().for_each(|step| println!("{:8} {}", step.name, step.what));
             return Ok(());
         }
         Some("--record") => return record(),
         _ => {}
     }
-    if let Some(unknown) = arguments
-        .iter()
-        .find(|name| STEPS.iter().all(|step| step.name != **name))
-    {
-        return Err(format!(
-            "no step '{unknown}': cargo xtask ci --list names them"
-        ));
+    if let Some(unknown) = arguments.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
+        return Err(format!("no step '{unknown}': cargo xtask ci --list names them"));
     }
-    let chosen =
-        |step: &&Step| arguments.is_empty() || arguments.iter().any(|name| name == step.name);
+    let chosen = |step: &&Step| arguments.is_empty() || arguments.iter().any(|name| name == step.name);
     let mut totals = Totals::default();
     let mut failed = Vec::new();
     for step in STEPS.iter().filter(chosen) {
@@ -128,11 +68,7 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
     if totals != Totals::default() {
         println!("{totals}");
     }
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("failed: {}", failed.join(", ")))
-    }
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
 
 /// Prints the line of one step: its name at once, the rest when it is done.
@@ -156,58 +92,32 @@ fn report(name: &str, run: impl FnOnce() -> Result<String, String>) -> Result<()
 }
 
 fn format(_: &mut Totals) -> Result<String, String> {
-    shell::run(cargo().args(["fmt", "--all", "--check"])).map(|_| String::new())
+    shell::run(cargo().args(["fmt", "--all", "--check", "--", "--color", "never"])).map(|_| String::new())
 }
 
 fn deny(_: &mut Totals) -> Result<String, String> {
     if !shell::is_there("cargo-deny", "--version") {
         let how = "cargo-deny is not installed: cargo install --locked cargo-deny";
-        return if shell::is_ci() {
-            Err(how.into())
-        } else {
-            Ok(format!("SKIPPED: {how}"))
-        };
+        return if shell::is_ci() { Err(how.into()) } else { Ok(format!("SKIPPED: {how}")) };
     }
     // Advisories are not asked for: their database is no package, so not every machine can fetch it.
-    shell::run(cargo().args([
-        "deny",
-        "--log-level",
-        "error",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]))
-    .map(|_| String::new())
+    shell::run(cargo().args(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]))
+        .map(|_| String::new())
 }
 
 fn clippy(_: &mut Totals) -> Result<String, String> {
-    shell::run(cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))
-    .map(|_| String::new())
+    shell::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])).map(|_| String::new())
 }
 
 fn docs(_: &mut Totals) -> Result<String, String> {
     let mut command = cargo();
-    command
-        .args(["doc", "--workspace", "--no-deps"])
-        .env("RUSTDOCFLAGS", "-D warnings");
+    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
     shell::run(&mut command).map(|_| String::new())
 }
 
 fn build(_: &mut Totals) -> Result<String, String> {
     let output = shell::run(cargo().args(["build", "--release"]))?;
-    if output.contains("warning:") {
-        Err(output)
-    } else {
-        Ok(String::new())
-    }
+    if output.contains("warning:") { Err(output) } else { Ok(String::new()) }
 }
 
 fn demo(_: &mut Totals) -> Result<String, String> {
@@ -216,9 +126,7 @@ fn demo(_: &mut Totals) -> Result<String, String> {
     let output = shell::run(&mut command)?;
     let took = begin.elapsed();
     if took > DEMO_LIMIT {
-        return Err(format!(
-            "the demo took {took:.1?}, more than {DEMO_LIMIT:?}\n{output}"
-        ));
+        return Err(format!("the demo took {took:.1?}, more than {DEMO_LIMIT:?}\n{output}"));
     }
     Ok(format!("ran in {took:.1?}"))
 }
@@ -229,15 +137,7 @@ fn tests(totals: &mut Totals) -> Result<String, String> {
 
 fn heavy(totals: &mut Totals) -> Result<String, String> {
     let mut command = cargo();
-    command.args([
-        "test",
-        "--package",
-        "oneloop-tests",
-        "--",
-        "--ignored",
-        "--test-threads",
-        "1",
-    ]);
+    command.args(["test", "--package", "oneloop-tests", "--", "--ignored", "--test-threads", "1"]);
     run_tests("heavy", command, totals)
 }
 
@@ -249,20 +149,9 @@ fn loom(totals: &mut Totals) -> Result<String, String> {
 /// changed `--cfg` would make cargo build everything anew each time.
 fn loom_command() -> Command {
     let mut command = cargo();
-    command.args([
-        "test",
-        "--package",
-        "oneloop",
-        "--lib",
-        "--release",
-        "--target-dir",
-        "target/loom",
-        "loom",
-    ]);
+    command.args(["test", "--package", "oneloop", "--lib", "--release", "--target-dir", "target/loom", "loom"]);
     command.env("RUSTFLAGS", "--cfg loom");
-    command
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
     command
 }
 
@@ -274,19 +163,14 @@ fn package(_: &mut Totals) -> Result<String, String> {
         command.arg("--allow-dirty");
     }
     let output = shell::run(&mut command)?;
-    let count = output
-        .lines()
-        .filter(|line| line.trim_start().starts_with("Packaged "))
-        .count();
+    let count = output.lines().filter(|line| line.trim_start().starts_with("Packaged ")).count();
     Ok(format!("{count} crates"))
 }
 
 /// Runs a test command and holds the number of tests that ran against the recorded one.
 fn run_tests(step: &str, mut command: Command, totals: &mut Totals) -> Result<String, String> {
     let skips = std::env::temp_dir().join(format!("xtask-skips-{}", std::process::id()));
-    command
-        .env("ONELOOP_TESTS_SKIPS", &skips)
-        .env("ONELOOP_TESTS_PROFILE", "release");
+    command.env("ONELOOP_TESTS_SKIPS", &skips).env("ONELOOP_TESTS_PROFILE", "release");
     if shell::is_ci() {
         command.env("ONELOOP_TESTS_MAY_NOT_SKIP", "1");
     }
@@ -306,17 +190,10 @@ fn run_tests(step: &str, mut command: Command, totals: &mut Totals) -> Result<St
         return Err(format!(
             "{all} tests ran, {expected} are recorded in {}: a test was lost, or run cargo xtask ci --record\n{}",
             totals::EXPECTED,
-            output
-                .lines()
-                .filter(|line| line.contains("test result:"))
-                .collect::<Vec<_>>()
-                .join("\n")
+            output.lines().filter(|line| line.contains("test result:")).collect::<Vec<_>>().join("\n")
         ));
     }
-    let reasons: String = skipped
-        .lines()
-        .map(|reason| format!("\n         SKIPPED {reason}"))
-        .collect();
+    let reasons: String = skipped.lines().map(|reason| format!("\n         SKIPPED {reason}")).collect();
     Ok(format!("{ran}{reasons}"))
 }
 
@@ -332,15 +209,9 @@ fn record() -> Result<(), String> {
     heavy.args(["test", "--package", "oneloop-tests"]);
     let heavy = list(heavy, &["--list", "--ignored"])?;
     let loom = list(loom_command(), &["--list"])?;
-    let counts = [
-        ("tests", all.saturating_sub(ignored)),
-        ("heavy", heavy),
-        ("loom", loom),
-    ];
+    let counts = [("tests", all.saturating_sub(ignored)), ("heavy", heavy), ("loom", loom)];
     totals::record(&counts)?;
-    counts
-        .iter()
-        .for_each(|(step, count)| println!("{step:8} {count}"));
+    counts.iter().for_each(|(step, count)| println!("{step:8} {count}"));
     Ok(())
 }
 
@@ -348,17 +219,9 @@ fn record() -> Result<(), String> {
 fn readme_command(start: &str) -> Result<Command, String> {
     let readme = shell::read("README.md")?;
     let line = fenced_lines(&readme).find(|line| line.starts_with(start));
-    let line = line.ok_or(format!(
-        "README.md has no code block with a line '{start} ...'"
-    ))?;
+    let line = line.ok_or(format!("README.md has no code block with a line '{start} ...'"))?;
     let mut command = cargo();
-    command.args(
-        line.split('#')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .skip(1),
-    );
+    command.args(line.split('#').next().unwrap_or_default().split_whitespace().skip(1));
     Ok(command)
 }
 
@@ -377,12 +240,10 @@ mod tests {
 
     #[test]
     fn commands_are_taken_from_code_blocks_only() {
-        let markdown = "cargo test in prose\n```sh\ncargo run --release\n```\ntext\n```sh\ncargo test --workspace  # all\n```\n";
+        let markdown =
+            "cargo test in prose\n```sh\ncargo run --release\n```\ntext\n```sh\ncargo test --workspace  # all\n```\n";
         let lines: Vec<&str> = fenced_lines(markdown).collect();
-        assert_eq!(
-            lines,
-            ["cargo run --release", "cargo test --workspace  # all"]
-        );
+        assert_eq!(lines, ["cargo run --release", "cargo test --workspace  # all"]);
     }
 
     #[test]

@@ -25,19 +25,12 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
         .output()
         .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
     if !output.status.success() {
-        return Err(format!(
-            "the demo failed with {}, so there is nothing to show",
-            output.status
-        ));
+        return Err(format!("the demo failed with {}, so there is nothing to show", output.status));
     }
-    let picture = svg::draw(
-        "cargo run --release",
-        &String::from_utf8_lossy(&output.stdout),
-    );
+    let picture = svg::draw("cargo run --release", &String::from_utf8_lossy(&output.stdout));
     let path = shell::root().join(PICTURE);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        std::fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     }
     std::fs::write(&path, picture).map_err(|error| format!("cannot write {PICTURE}: {error}"))?;
     println!("wrote {PICTURE}");

@@ -34,17 +34,14 @@ pub(crate) fn check() -> Result<String, String> {
         total += lines;
     }
     let source = shell::read("crates/oneloop/src/event_loop.rs")?;
-    let run_once =
-        function_length(&source, "run_once").ok_or("event_loop.rs has no fn run_once")?;
+    let run_once = function_length(&source, "run_once").ok_or("event_loop.rs has no fn run_once")?;
     let ladder = shell::read(LADDER)?.lines().count();
 
     let summary = format!(
         "tier 1 {total} of {TIER_1_LIMIT}, run_once {run_once} of {RUN_ONCE_LIMIT}, ladder {ladder} of {LADDER_LIMIT}"
     );
     if total > TIER_1_LIMIT || run_once > RUN_ONCE_LIMIT || ladder > LADDER_LIMIT {
-        return Err(format!(
-            "too long to be read in one sitting: {summary}\n{table}"
-        ));
+        return Err(format!("too long to be read in one sitting: {summary}\n{table}"));
     }
     Ok(summary)
 }
@@ -70,18 +67,14 @@ fn without_tests(source: &str) -> Vec<&str> {
 }
 
 fn is_test_attribute(line: &str) -> bool {
-    line == "#[cfg(test)]"
-        || line == "#[cfg(all(test, not(loom)))]"
-        || line == "#[cfg(all(test, loom))]"
+    line == "#[cfg(test)]" || line == "#[cfg(all(test, not(loom)))]" || line == "#[cfg(all(test, loom))]"
 }
 
 /// The number of lines of the first `fn name`, from its signature to the brace that closes it.
 fn function_length(source: &str, name: &str) -> Option<usize> {
     let marks = [format!("fn {name}("), format!("fn {name}<")];
     let lines: Vec<&str> = source.lines().collect();
-    let begin = lines
-        .iter()
-        .position(|line| marks.iter().any(|mark| line.contains(mark)))?;
+    let begin = lines.iter().position(|line| marks.iter().any(|mark| line.contains(mark)))?;
     let first = lines.get(begin)?;
     let indent = first.len() - first.trim_start().len();
     let closing = format!("{}}}", " ".repeat(indent));
@@ -96,10 +89,7 @@ mod tests {
     #[test]
     fn tests_are_not_counted_but_comments_and_blank_lines_are() {
         let source = "//! head\n\nfn a() {}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn t() {}\n}\n// tail\n";
-        assert_eq!(
-            without_tests(source),
-            ["//! head", "", "fn a() {}", "", "// tail"]
-        );
+        assert_eq!(without_tests(source), ["//! head", "", "fn a() {}", "", "// tail"]);
     }
 
     #[test]

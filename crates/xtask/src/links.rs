@@ -10,13 +10,8 @@ use crate::shell;
 
 /// Checks all pages, and says how many links there are.
 pub(crate) fn check() -> Result<String, String> {
-    let pages = shell::run(Command::new("git").args([
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "*.md",
-    ]))?;
+    let pages =
+        shell::run(Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"]))?;
     let mut faults = Vec::new();
     let mut count = 0;
     for page in pages.lines() {
@@ -28,11 +23,7 @@ pub(crate) fn check() -> Result<String, String> {
             }
         }
     }
-    if faults.is_empty() {
-        Ok(format!("{count} links"))
-    } else {
-        Err(faults.join("\n"))
-    }
+    if faults.is_empty() { Ok(format!("{count} links")) } else { Err(faults.join("\n")) }
 }
 
 /// The targets of `[text](target)` that name a file of ours, without their `#part`; code is left out.
@@ -65,7 +56,8 @@ mod tests {
 
     #[test]
     fn only_links_to_files_of_ours_count() {
-        let page = "[a](docs/a.md#x) ![p](img/p.svg) [w](https://w) [h](#h) `[c](code)` [`d`](d.rs)\n```\n[e](e)\n```\n";
+        let page =
+            "[a](docs/a.md#x) ![p](img/p.svg) [w](https://w) [h](#h) `[c](code)` [`d`](d.rs)\n```\n[e](e)\n```\n";
         assert_eq!(relative_links(page), ["docs/a.md", "img/p.svg", "d.rs"]);
     }
 }

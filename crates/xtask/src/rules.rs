@@ -10,18 +10,7 @@ use crate::shell;
 
 /// A crate of ours, and what it must never depend on: `prober -> oneloop-http -> oneloop`, and sockets only below.
 const NEVER: [(&str, &[&str]); 3] = [
-    (
-        "oneloop",
-        &[
-            "oneloop-http",
-            "prober",
-            "rustls",
-            "httparse",
-            "simple-dns",
-            "http",
-            "url",
-        ],
-    ),
+    ("oneloop", &["oneloop-http", "prober", "rustls", "httparse", "simple-dns", "http", "url"]),
     ("oneloop-http", &["prober", "mio"]),
     ("prober", &["mio", "rustls"]),
 ];
@@ -31,14 +20,9 @@ const RUNTIME_NEEDS: [&str; 3] = ["mio", "signal-hook-mio", "slab"];
 pub(crate) fn check() -> Result<String, String> {
     let mut cargo = shell::cargo();
     // `--no-deps` keeps registry chatter out of what is read as JSON; `--quiet` would not.
-    let output =
-        shell::run(cargo.args(["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
-    let json = output
-        .lines()
-        .find(|line| line.starts_with('{'))
-        .ok_or("cargo metadata printed no JSON")?;
-    let metadata: Value =
-        serde_json::from_str(json).map_err(|error| format!("cargo metadata: {error}"))?;
+    let output = shell::run(cargo.args(["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
+    let json = output.lines().find(|line| line.starts_with('{')).ok_or("cargo metadata printed no JSON")?;
+    let metadata: Value = serde_json::from_str(json).map_err(|error| format!("cargo metadata: {error}"))?;
     let mut faults = Vec::new();
     let mut roots = 0;
     for package in list(&metadata, "packages") {
@@ -50,8 +34,7 @@ pub(crate) fn check() -> Result<String, String> {
             // Tests, examples and build scripts are bound by the workspace's lint; libraries and programs say it themselves.
             if kinds.iter().any(|kind| kind == "lib" || kind == "bin") {
                 roots += 1;
-                let source = std::fs::read_to_string(path)
-                    .map_err(|error| format!("cannot read {path}: {error}"))?;
+                let source = std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
                 if !source.contains("#![forbid(unsafe_code)]") {
                     faults.push(format!("{name}: {path} lacks #![forbid(unsafe_code)]"));
                 }
@@ -59,10 +42,7 @@ pub(crate) fn check() -> Result<String, String> {
         }
     }
     if faults.is_empty() {
-        Ok(format!(
-            "{roots} crate roots forbid unsafe; oneloop needs {} alone",
-            RUNTIME_NEEDS.join(", ")
-        ))
+        Ok(format!("{roots} crate roots forbid unsafe; oneloop needs {} alone", RUNTIME_NEEDS.join(", ")))
     } else {
         Err(faults.join("\n"))
     }
@@ -71,14 +51,10 @@ pub(crate) fn check() -> Result<String, String> {
 fn wrong_dependencies(name: &str, dependencies: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
     if name == "oneloop" && dependencies != RUNTIME_NEEDS {
-        faults.push(format!(
-            "oneloop may depend on {RUNTIME_NEEDS:?} alone, and depends on {dependencies:?}"
-        ));
+        faults.push(format!("oneloop may depend on {RUNTIME_NEEDS:?} alone, and depends on {dependencies:?}"));
     }
     for (_, never) in NEVER.iter().filter(|(of, _)| *of == name) {
-        let broken = dependencies
-            .iter()
-            .filter(|dependency| never.contains(dependency));
+        let broken = dependencies.iter().filter(|dependency| never.contains(dependency));
         faults.extend(broken.map(|dependency| format!("{name} must not depend on {dependency}")));
     }
     faults
@@ -97,10 +73,7 @@ fn dependencies(package: &Value) -> Vec<&str> {
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -114,20 +87,14 @@ mod tests {
     #[test]
     fn the_runtime_needs_its_three_and_no_more() {
         assert!(wrong_dependencies("oneloop", &RUNTIME_NEEDS).is_empty());
-        assert_eq!(
-            wrong_dependencies("oneloop", &["mio", "signal-hook-mio", "slab", "url"]).len(),
-            2
-        );
+        assert_eq!(wrong_dependencies("oneloop", &["mio", "signal-hook-mio", "slab", "url"]).len(), 2);
         assert_eq!(wrong_dependencies("oneloop", &["mio", "slab"]).len(), 1);
     }
 
     #[test]
     fn dependencies_point_one_way() {
         assert!(wrong_dependencies("prober", &["clap", "oneloop", "oneloop-http"]).is_empty());
-        assert_eq!(
-            wrong_dependencies("prober", &["mio"]),
-            ["prober must not depend on mio"]
-        );
+        assert_eq!(wrong_dependencies("prober", &["mio"]), ["prober must not depend on mio"]);
     }
 
     #[test]

@@ -27,13 +27,8 @@ pub(crate) fn cargo() -> Command {
 /// what it printed when not.
 pub(crate) fn run(command: &mut Command) -> Result<String, String> {
     let line = describe(command);
-    let (success, output) =
-        capture(command).map_err(|error| format!("$ {line}\ncannot run it: {error}"))?;
-    if success {
-        Ok(output)
-    } else {
-        Err(format!("$ {line}\n{output}"))
-    }
+    let (success, output) = capture(command).map_err(|error| format!("$ {line}\ncannot run it: {error}"))?;
+    if success { Ok(output) } else { Err(format!("$ {line}\n{output}")) }
 }
 
 /// Whether a program of this name can be started at all.
@@ -54,43 +49,24 @@ pub(crate) fn is_ci() -> bool {
 
 /// Reads a file of the workspace, with an error that names it.
 pub(crate) fn read(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(root().join(path))
-        .map_err(|error| format!("cannot read {path}: {error}"))
+    std::fs::read_to_string(root().join(path)).map_err(|error| format!("cannot read {path}: {error}"))
 }
 
 fn capture(command: &mut Command) -> std::io::Result<(bool, String)> {
     // One file for both streams keeps their order; a pipe each would not.
     let path = std::env::temp_dir().join(format!("xtask-{}.log", std::process::id()));
-    let mut log = std::fs::File::options()
-        .create(true)
-        .truncate(true)
-        .read(true)
-        .write(true)
-        .open(&path)?;
+    let mut log = std::fs::File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
     // The open file outlives its name, so nothing is left behind however we end.
     std::fs::remove_file(&path)?;
-    let status = command
-        .current_dir(root())
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log.try_clone()?)
-        .status()?;
+    let status =
+        command.current_dir(root()).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?).status()?;
     let mut bytes = Vec::new();
     log.seek(SeekFrom::Start(0))?;
     log.read_to_end(&mut bytes)?;
-    Ok((
-        status.success(),
-        String::from_utf8_lossy(&bytes).into_owned(),
-    ))
+    Ok((status.success(), String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn describe(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    command.get_args().fold(program, |line, argument| {
-        format!("{line} {}", argument.to_string_lossy())
-    })
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    command.get_args().fold(program, |line, argument| format!("{line} {}", argument.to_string_lossy()))
 }

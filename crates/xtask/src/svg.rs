@@ -15,8 +15,8 @@ const FOREGROUND: &str = "#d6dae2";
 
 /// The eight colours, and the eight bright ones, chosen to be told apart on the dark background.
 const COLOURS: [&str; 16] = [
-    "#5c6370", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#d6dae2",
-    "#7f8694", "#ff7a85", "#b5e890", "#ffd68a", "#7cc4ff", "#dd92f2", "#6fd3e0", "#ffffff",
+    "#5c6370", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#d6dae2", "#7f8694", "#ff7a85",
+    "#b5e890", "#ffd68a", "#7cc4ff", "#dd92f2", "#6fd3e0", "#ffffff",
 ];
 
 /// How characters look, until the next escape sequence.
@@ -39,16 +39,9 @@ struct Run {
 pub(crate) fn draw(command: &str, output: &str) -> String {
     let prompt = format!("\x1b[2m$\x1b[0m \x1b[1m{command}\x1b[0m");
     let mut look = Look::default();
-    let lines: Vec<Vec<Run>> = std::iter::once(prompt.as_str())
-        .chain(output.lines())
-        .map(|line| runs(line, &mut look))
-        .collect();
-    let columns = lines
-        .iter()
-        .flatten()
-        .map(|run| run.column + run.text.chars().count())
-        .max()
-        .unwrap_or_default();
+    let lines: Vec<Vec<Run>> =
+        std::iter::once(prompt.as_str()).chain(output.lines()).map(|line| runs(line, &mut look)).collect();
+    let columns = lines.iter().flatten().map(|run| run.column + run.text.chars().count()).max().unwrap_or_default();
     let width = columns as f64 * CELL_WIDTH + 2.0 * MARGIN as f64;
     let height = lines.len() * LINE_HEIGHT + 2 * MARGIN;
 
@@ -112,11 +105,7 @@ fn runs(line: &str, look: &mut Look) -> Vec<Run> {
         }
         match runs.last_mut() {
             Some(run) if run.look == *look => run.text.push(character),
-            _ => runs.push(Run {
-                column,
-                look: *look,
-                text: character.to_string(),
-            }),
+            _ => runs.push(Run { column, look: *look, text: character.to_string() }),
         }
         column += 1;
     }
@@ -153,10 +142,7 @@ fn change(look: &mut Look, codes: &str) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -167,33 +153,14 @@ mod tests {
     fn a_line_is_cut_where_its_look_changes() {
         let mut look = Look::default();
         let cut = runs("\x1b[32mok\x1b[0m 1 ms \x1b[1;91mno\x1b[m", &mut look);
-        let green = Look {
-            colour: Some(2),
-            ..Look::default()
-        };
-        let bold_red = Look {
-            colour: Some(9),
-            bold: true,
-            dim: false,
-        };
+        let green = Look { colour: Some(2), ..Look::default() };
+        let bold_red = Look { colour: Some(9), bold: true, dim: false };
         assert_eq!(
             cut,
             [
-                Run {
-                    column: 0,
-                    look: green,
-                    text: "ok".into()
-                },
-                Run {
-                    column: 2,
-                    look: Look::default(),
-                    text: " 1 ms ".into()
-                },
-                Run {
-                    column: 8,
-                    look: bold_red,
-                    text: "no".into()
-                },
+                Run { column: 0, look: green, text: "ok".into() },
+                Run { column: 2, look: Look::default(), text: " 1 ms ".into() },
+                Run { column: 8, look: bold_red, text: "no".into() },
             ]
         );
         assert_eq!(look, Look::default());
@@ -204,17 +171,7 @@ mod tests {
         let mut look = Look::default();
         runs("\x1b[31m", &mut look);
         let cut = runs("\x1b[2Kred\r", &mut look);
-        assert_eq!(
-            cut,
-            [Run {
-                column: 0,
-                look: Look {
-                    colour: Some(1),
-                    ..Look::default()
-                },
-                text: "red".into()
-            }]
-        );
+        assert_eq!(cut, [Run { column: 0, look: Look { colour: Some(1), ..Look::default() }, text: "red".into() }]);
     }
 
     #[test]

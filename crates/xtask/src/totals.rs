@@ -23,10 +23,7 @@ impl Totals {
     /// Ignored tests are not counted as skipped: they are heavy, and have a step of their own.
     pub(crate) fn read(output: &str) -> Totals {
         let mut totals = Totals::default();
-        for line in output
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("test result:"))
-        {
+        for line in output.lines().filter_map(|line| line.trim().strip_prefix("test result:")) {
             totals.passed += number_before(line, " passed");
             totals.failed += number_before(line, " failed");
         }
@@ -42,60 +39,38 @@ impl Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} passed, {} failed, {} skipped",
-            self.passed, self.failed, self.skipped
-        )
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
 }
 
 /// The number of tests that a run with `-- --list` names.
 pub(crate) fn listed(output: &str) -> usize {
-    output
-        .lines()
-        .filter(|line| line.ends_with(": test"))
-        .count()
+    output.lines().filter(|line| line.ends_with(": test")).count()
 }
 
 /// The recorded number for a step, from the lines `step number` of the file.
 pub(crate) fn expected(step: &str) -> Result<usize, String> {
     let file = shell::read(EXPECTED)?;
-    find(&file, step).ok_or(format!(
-        "{EXPECTED} has no number for '{step}': run cargo xtask ci --record"
-    ))
+    find(&file, step).ok_or(format!("{EXPECTED} has no number for '{step}': run cargo xtask ci --record"))
 }
 
 /// Writes the numbers of all steps.
 pub(crate) fn record(counts: &[(&str, usize)]) -> Result<(), String> {
-    let mut file = String::from(
-        "# tests that must run in each step of CI; written by cargo xtask ci --record\n",
-    );
+    let mut file = String::from("# tests that must run in each step of CI; written by cargo xtask ci --record\n");
     for (step, count) in counts {
         file.push_str(&format!("{step} {count}\n"));
     }
-    std::fs::write(shell::root().join(EXPECTED), file)
-        .map_err(|error| format!("cannot write {EXPECTED}: {error}"))
+    std::fs::write(shell::root().join(EXPECTED), file).map_err(|error| format!("cannot write {EXPECTED}: {error}"))
 }
 
 fn find(file: &str, step: &str) -> Option<usize> {
-    let fields = file
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once(' '));
-    fields
-        .filter(|(name, _)| *name == step)
-        .find_map(|(_, count)| count.trim().parse().ok())
+    let fields = file.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
+    fields.filter(|(name, _)| *name == step).find_map(|(_, count)| count.trim().parse().ok())
 }
 
 fn number_before(line: &str, word: &str) -> usize {
-    let digits = line
-        .find(word)
-        .and_then(|at| line.get(..at))
-        .and_then(|head| head.rsplit(' ').next());
-    digits
-        .and_then(|digits| digits.parse().ok())
-        .unwrap_or_default()
+    let digits = line.find(word).and_then(|at| line.get(..at)).and_then(|head| head.rsplit(' ').next());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -106,14 +81,7 @@ mod tests {
     fn the_closing_lines_of_all_test_programs_are_added_up() {
         let output = "running 3 tests\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
                       noise\ntest result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n";
-        assert_eq!(
-            Totals::read(output),
-            Totals {
-                passed: 13,
-                failed: 2,
-                skipped: 0
-            }
-        );
+        assert_eq!(Totals::read(output), Totals { passed: 13, failed: 2, skipped: 0 });
     }
 
     #[test]
@@ -123,18 +91,12 @@ mod tests {
 
     #[test]
     fn tests_are_listed_one_a_line() {
-        assert_eq!(
-            listed("a::b: test\nc: test\nd: benchmark\n\n2 tests, 1 benchmark\n"),
-            2
-        );
+        assert_eq!(listed("a::b: test\nc: test\nd: benchmark\n\n2 tests, 1 benchmark\n"), 2);
     }
 
     #[test]
     fn a_step_is_found_by_its_whole_name() {
-        assert_eq!(
-            find("# c\ntests 12\ntests-heavy 3\n", "tests-heavy"),
-            Some(3)
-        );
+        assert_eq!(find("# c\ntests 12\ntests-heavy 3\n", "tests-heavy"), Some(3));
         assert_eq!(find("tests 12\n", "test"), None);
     }
 }
