@@ -16,6 +16,7 @@
 
 pub mod proto;
 pub mod resolver;
+pub mod server;
 
 mod client;
 mod connector;
