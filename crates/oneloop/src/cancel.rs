@@ -2,8 +2,8 @@
 //!
 //! Job: what a task remembers between `cancel()` and the moment at which the await that it sleeps in returns
 //! `Err(Cancelled)`. Neighbours: `task.rs` calls [`Cancellation`] at the edges of a step; every leaf (an awaitable of
-//! this crate that can return `Pending`: a sleep, a future, a socket) calls [`take_cancellation`] first and
-//! [`waiting`] last. Invariants:
+//! this crate that can return `Pending`: a sleep, a future, a socket) calls [`take_cancellation`] before anything
+//! else. Invariants:
 //!
 //! - `cancel()` runs nothing: the request is delivered at the task's next step.
 //! - A request is delivered once (an edge, not a level): a task that goes on afterwards isn't cancelled again.
@@ -17,7 +17,7 @@ use std::{
     rc::Rc,
 };
 
-use crate::{event_loop::with_running, task::Header};
+use crate::event_loop::with_running;
 
 /// Something a task can wait for that can be cancelled itself: a task, a settable future, a gather.
 pub(crate) trait CancelTarget {
@@ -25,27 +25,32 @@ pub(crate) trait CancelTarget {
     fn cancel_target(&self) -> bool;
 }
 
-/// What a suspended task waits for.
+/// What a task waits for, if it is something that can be cancelled in the task's place (asyncio: `_fut_waiter`).
+type Waiting = Option<Rc<dyn CancelTarget>>;
+
+/// What the leaves and the loop tell each other during one step. The loop has one, since one task steps at a time.
 #[derive(Default)]
-pub(crate) enum Waiting {
-    /// No awaitable of this crate: it was never polled, or it waits in a foreign future.
-    #[default]
-    Unknown,
-    /// A leaf that takes the cancellation when it is polled.
-    Leaf,
-    /// Something that is cancelled in the task's place.
-    For(Rc<dyn CancelTarget>),
+pub(crate) struct Step {
+    /// A cancellation was thrown into the task that is being stepped; the leaf that is polled first takes it.
+    thrown: Cell<bool>,
+    /// What the task has begun to wait for in this step.
+    waiting: RefCell<Waiting>,
+}
+
+impl Step {
+    /// Whether a cancellation is still to be taken: when the body ends or suspends without any leaf of ours having
+    /// seen it, the task itself takes it.
+    pub(crate) fn take_undelivered(&self) -> bool {
+        self.thrown.take()
+    }
 }
 
 /// One task's share of cancellation.
 #[derive(Default)]
 pub(crate) struct Cancellation {
-    /// Set by the leaf that returns `Pending`, emptied when a step begins (asyncio: `_fut_waiter`).
     waiting: RefCell<Waiting>,
     /// A request that is to be thrown at the next step (asyncio: `_must_cancel`).
     must_cancel: Cell<bool>,
-    /// During a step: the request has been thrown, and the leaf that is polled first takes it.
-    thrown: Cell<bool>,
     /// Requests less withdrawals (asyncio: `cancelling()`).
     requests: Cell<u32>,
 }
@@ -63,35 +68,25 @@ impl Cancellation {
 
     /// `cancel()` of what the task waits for may call back into the loop, so no borrow is held meanwhile.
     fn pass_down(&self) -> bool {
-        let target = match &*self.waiting.borrow() {
-            Waiting::For(target) => target.clone(),
-            Waiting::Leaf | Waiting::Unknown => return false,
-        };
-        target.cancel_target()
+        let target = self.waiting.borrow().clone();
+        target.is_some_and(|target| target.cancel_target())
     }
 
-    /// A step begins.
-    pub(crate) fn begin_step(&self) {
+    /// A step begins: a request that waits for it is thrown.
+    pub(crate) fn begin_step(&self, step: &Step) {
         drop(self.waiting.take());
-        self.thrown.set(self.must_cancel.take());
+        step.thrown.set(self.must_cancel.take());
     }
 
     /// A step ends with `Pending`. True if the task must be stepped again to take a request of its own making.
-    pub(crate) fn suspend(&self) -> bool {
+    pub(crate) fn suspend(&self, step: &Step) -> bool {
+        self.waiting.swap(&step.waiting);
         if !self.must_cancel.get() {
             return false;
         }
-        if self.pass_down() {
-            self.must_cancel.set(false);
-            return false;
-        }
-        true
-    }
-
-    /// Whether a request is still to be taken: when the body ends or suspends without any leaf of ours having seen
-    /// it, the task itself takes it.
-    pub(crate) fn take_undelivered(&self) -> bool {
-        self.thrown.take()
+        let taken = self.pass_down();
+        self.must_cancel.set(!taken);
+        !taken
     }
 
     /// Whether a request waits for the next step.
@@ -118,16 +113,12 @@ impl Cancellation {
 /// The first thing that a leaf does when it is polled: if a cancellation was thrown into the current task, the leaf
 /// takes it and returns `Err(Cancelled)`, even when its value is there (rule 30: a late cancel wins).
 pub(crate) fn take_cancellation() -> bool {
-    with_current(|task| task.cancellation.thrown.take()).unwrap_or(false)
+    with_running(|core| core.step.thrown.take()).unwrap_or(false)
 }
 
-/// The last thing that a leaf does before it returns `Pending`. When several leaves of one task are pending (inside
-/// a foreign `join!`), a request reaches the last one; the first that is polled takes it.
-pub(crate) fn waiting(what: Waiting) {
-    with_current(|task| *task.cancellation.waiting.borrow_mut() = what);
-}
-
-/// Calls `look` with the task whose step is running on this thread, if there is one.
-pub(crate) fn with_current<R>(look: impl FnOnce(&Header) -> R) -> Option<R> {
-    with_running(|core| core.current.borrow().as_ref().map(|task| look(task.header()))).flatten()
+/// Says that the current task waits for something that can be cancelled in its place. Of several such leaves in one
+/// task (inside a foreign `join!`), the last one is cancelled; a sleep or a socket takes the cancellation itself.
+pub(crate) fn waiting_for(target: Rc<dyn CancelTarget>) {
+    let before = with_running(|core| core.step.waiting.replace(Some(target)));
+    drop(before);
 }

@@ -2,7 +2,7 @@
 //!
 //! Job: every awaitable of this crate resolves to [`Result`]. An [`Error`] is a plain value: cheap to clone, because
 //! one failed task may have several waiters, and `Send + Sync`, because a result may come from another thread.
-//! Neighbours: all of them. Invariant: [`ErrorKind::as_str`] never changes for a kind, so programs may match on it.
+//! Neighbours: all of them. Invariant: [`Error::kind`] never changes, so programs may match on it.
 //!
 //! Counterparts: `asyncio.CancelledError`, `TimeoutError`, `InvalidStateError`, `RuntimeError`, `OSError`; in .NET
 //! `OperationCanceledException`, `TimeoutException`, `InvalidOperationException`, `IOException`.
@@ -40,67 +40,23 @@ pub enum Error {
     Other(Arc<dyn std::error::Error + Send + Sync>),
 }
 
-/// The kind of an [`Error`], for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// See [`Error::Cancelled`].
-    Cancelled,
-    /// See [`Error::Timeout`].
-    Timeout,
-    /// See [`Error::InvalidState`].
-    InvalidState,
-    /// See [`Error::Runtime`].
-    Runtime,
-    /// See [`Error::Io`].
-    Io,
-    /// See [`Error::IncompleteRead`].
-    IncompleteRead,
-    /// See [`Error::Interrupted`].
-    Interrupted,
-    /// See [`Error::Other`].
-    Other,
-}
-
-impl ErrorKind {
-    /// A stable name in lower case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ErrorKind::Cancelled => "cancelled",
-            ErrorKind::Timeout => "timeout",
-            ErrorKind::InvalidState => "invalid-state",
-            ErrorKind::Runtime => "runtime",
-            ErrorKind::Io => "io",
-            ErrorKind::IncompleteRead => "incomplete-read",
-            ErrorKind::Interrupted => "interrupted",
-            ErrorKind::Other => "other",
-        }
-    }
-}
-
 impl Error {
-    /// Wraps an error of the code that runs on the loop, as raising it does in Python.
-    ///
-    /// ```
-    /// let error = oneloop::Error::other("the cache is cold");
-    /// assert_eq!(error.kind(), oneloop::ErrorKind::Other);
-    /// assert_eq!(error.to_string(), "the cache is cold");
-    /// ```
+    /// Wraps an error of the code that runs on the loop: `Error::other("the cache is cold")`.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::Other(Arc::from(error.into()))
     }
 
-    /// The kind, for programs.
-    pub fn kind(&self) -> ErrorKind {
+    /// The kind, for programs: a stable name in lower case.
+    pub fn kind(&self) -> &'static str {
         match self {
-            Error::Cancelled => ErrorKind::Cancelled,
-            Error::Timeout => ErrorKind::Timeout,
-            Error::InvalidState(_) => ErrorKind::InvalidState,
-            Error::Runtime(_) => ErrorKind::Runtime,
-            Error::Io(_) => ErrorKind::Io,
-            Error::IncompleteRead { .. } => ErrorKind::IncompleteRead,
-            Error::Interrupted => ErrorKind::Interrupted,
-            Error::Other(_) => ErrorKind::Other,
+            Error::Cancelled => "cancelled",
+            Error::Timeout => "timeout",
+            Error::InvalidState(_) => "invalid-state",
+            Error::Runtime(_) => "runtime",
+            Error::Io(_) => "io",
+            Error::IncompleteRead { .. } => "incomplete-read",
+            Error::Interrupted => "interrupted",
+            Error::Other(_) => "other",
         }
     }
 
@@ -160,18 +116,5 @@ impl std::error::Error for Error {
             Error::Other(error) => error.source(),
             _ => None,
         }
-    }
-}
-
-/// An error type that can carry the loop's own errors, so that a scope such as [`wait_for`](crate::wait_for) can let
-/// a cancellation pass through code that fails in its own vocabulary.
-pub trait LoopError: From<Error> {
-    /// Whether this value is the loop's [`Error::Cancelled`].
-    fn is_cancelled(&self) -> bool;
-}
-
-impl LoopError for Error {
-    fn is_cancelled(&self) -> bool {
-        Error::is_cancelled(self)
     }
 }

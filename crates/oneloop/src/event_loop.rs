@@ -17,28 +17,31 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
-    fmt,
     future::Future,
     ops::Deref,
-    panic::{Location, resume_unwind},
+    panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use mio::Token;
 use slab::Slab;
 
 use crate::{
+    builder::Builder,
+    cancel::Step,
     clock::Clock,
+    debug::ExceptionHandler,
     error::{Error, Result},
-    future::{Outcome, SettableFuture, panic_message},
-    handle::{Callback, Handle, TimerHandle},
-    observer::{Event, Observer, Stamp, StepResult, WokenBy},
-    ready::{Arc, Inbox, Letter, Ready, ReadyQueue, TaskId},
+    future::Outcome,
+    handle::{Callback, Listener},
+    join::Task,
+    loop_ref::LoopRef,
+    observer::{Event, Observer, StepResult, WokenBy},
+    ready::{Inbox, Letter, Ready, ReadyQueue, TaskId},
     selector::Selector,
     signals::Signals,
-    task::{AnyTask, Task, TaskInner, drop_fenced, fenced},
+    sync::Arc,
+    task::{AnyTask, TaskInner},
     timers::{Action, TimerId, Timers},
 };
 
@@ -67,133 +70,40 @@ pub(crate) struct Core {
     /// What is to run, in order.
     pub(crate) ready: ReadyQueue,
     /// Every task that has not ended.
-    tasks: RefCell<Slab<Rc<dyn AnyTask>>>,
+    pub(crate) tasks: RefCell<Slab<Rc<dyn AnyTask>>>,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) selector: Selector,
     /// What other threads left for this one.
     pub(crate) inbox: Arc<Inbox>,
-    clock: Clock,
+    pub(crate) clock: Clock,
     /// The task whose step is running.
-    pub(crate) current: RefCell<Option<Rc<dyn AnyTask>>>,
+    pub(crate) current: Cell<Option<TaskId>>,
+    /// What the leaves of that step have to say about cancellation.
+    pub(crate) step: Step,
     pub(crate) signals: RefCell<Signals>,
-    observer: Option<Rc<dyn Observer>>,
-    /// Who wakes what is woken now. Kept for the observer alone.
-    waking: Cell<WokenBy>,
+    pub(crate) observer: Option<Rc<dyn Observer>>,
+    /// Who wakes what is woken now, if it isn't a task's step. Kept for the observer alone.
+    pub(crate) waking: Cell<WokenBy>,
     /// How many tasks were ever made: the source of ids.
-    spawned: Cell<u32>,
+    pub(crate) spawned: Cell<u32>,
     /// How many turns were begun.
-    turn: Cell<u64>,
-    poll_every: u32,
+    pub(crate) turn: Cell<u64>,
+    pub(crate) poll_every: u32,
     /// When the kernel was last asked. Kept only with `poll_every` above 1.
-    polled_at: Cell<Instant>,
-    running: Cell<bool>,
+    pub(crate) polled_at: Cell<Instant>,
+    pub(crate) running: Cell<bool>,
     /// `stop()` was called: this turn is the last.
-    stopping: Cell<bool>,
-    closed: Cell<bool>,
-    exception_handler: RefCell<Rc<dyn Fn(&str)>>,
+    pub(crate) stopping: Cell<bool>,
+    pub(crate) closed: Cell<bool>,
+    pub(crate) exception_handler: ExceptionHandler,
 }
 
-/// How to make an [`EventLoop`] that differs from the default.
-#[derive(Default)]
-pub struct Builder {
-    virtual_clock: bool,
-    poll_every: Option<u32>,
-    observer: Option<Rc<dyn Observer>>,
-}
-
-impl Builder {
-    /// A clock that stands still while anything runs and jumps to the next deadline when only timers are left.
-    /// For tests and pictures; sockets are meant to have both their ends on the loop, or to be in-memory ones.
-    pub fn virtual_clock(mut self, on: bool) -> Builder {
-        self.virtual_clock = on;
-        self
-    }
-
-    /// Asks the kernel every `turns` turns while tasks are ready, and at least once a millisecond. The default is 1,
-    /// as in asyncio: each turn pays for one `epoll_wait`, and no socket waits longer than a turn.
-    pub fn poll_every(mut self, turns: u32) -> Builder {
-        self.poll_every = Some(turns.max(1));
-        self
-    }
-
-    /// Has `observer` told of everything that the loop does.
-    pub fn observer(mut self, observer: Rc<dyn Observer>) -> Builder {
-        self.observer = Some(observer);
-        self
-    }
-
-    /// Makes the loop.
-    ///
-    /// # Errors
-    /// `Io` when the operating system has no descriptors left for the selector.
-    pub fn build(self) -> Result<EventLoop> {
-        let selector = Selector::new()?;
-        let bell = selector.waker()?;
-        let clock = Clock::new(self.virtual_clock);
-        let core = Rc::new(Core {
-            ready: RefCell::new(VecDeque::new()),
-            tasks: RefCell::new(Slab::new()),
-            timers: RefCell::default(),
-            selector,
-            inbox: Arc::new(Inbox::new(move || drop(bell.wake()))),
-            polled_at: Cell::new(clock.now()),
-            clock,
-            current: RefCell::new(None),
-            signals: RefCell::default(),
-            observer: self.observer,
-            waking: Cell::new(WokenBy::Outside),
-            spawned: Cell::new(0),
-            turn: Cell::new(0),
-            poll_every: self.poll_every.unwrap_or(1),
-            running: Cell::new(false),
-            stopping: Cell::new(false),
-            closed: Cell::new(false),
-            exception_handler: RefCell::new(Rc::new(|message| eprintln!("oneloop: {message}"))),
-        });
-        Ok(EventLoop(LoopRef { core }))
-    }
-}
-
-/// An event loop: `asyncio.new_event_loop()`. It owns its tasks: dropping it drops them.
-///
-/// ```
-/// let event_loop = oneloop::EventLoop::new()?;
-/// let answer = event_loop.run_until_complete(async {
-///     oneloop::yield_now().await?;
-///     Ok(42)
-/// })?;
-/// assert_eq!(answer, 42);
-/// # Ok::<(), oneloop::Error>(())
-/// ```
-pub struct EventLoop(LoopRef);
-
-/// A reference to a loop, for the code that runs on it: what [`get_running_loop`] returns. It doesn't keep the loop's
-/// tasks alive, and it stays on its thread; for other threads there is [`LoopHandle`].
-#[derive(Clone)]
-pub struct LoopRef {
-    pub(crate) core: Rc<Core>,
-}
-
-/// What other threads may have of a loop.
-#[derive(Clone)]
-pub struct LoopHandle {
-    inbox: Arc<Inbox>,
-}
-
-/// The loop that runs on this thread: `asyncio.get_running_loop()`. In a C# console program the counterpart,
-/// `SynchronizationContext.Current`, is null: there is no loop to get.
-///
-/// # Errors
-/// `Runtime` when none does.
-pub fn get_running_loop() -> Result<LoopRef> {
-    running().map(|core| LoopRef { core }).ok_or(Error::Runtime("no running event loop"))
-}
+/// An event loop: `asyncio.new_event_loop()`. It owns its tasks: dropping it drops them. The [crate]'s first example
+/// shows one at work.
+pub struct EventLoop(pub(crate) LoopRef);
 
 impl EventLoop {
-    /// A loop on the system's clock.
-    ///
-    /// # Errors
-    /// `Io` when the operating system has no descriptors left for the selector.
+    /// A loop on the system's clock. The error is the operating system's: no descriptors left for the selector.
     pub fn new() -> Result<EventLoop> {
         EventLoop::builder().build()
     }
@@ -214,14 +124,12 @@ impl EventLoop {
     pub fn run_until_complete<T: 'static>(&self, future: impl Future<Output = Result<T>> + 'static) -> Result<T> {
         self.core.check_can_run()?;
         let task = self.create_task(future);
-        let stopper = Callback::new({
-            let event_loop = self.0.clone();
-            move || event_loop.stop()
-        });
-        task.inner.state.call_when_done(&self.core, stopper.clone());
-        let ran = self.run_forever();
-        Handle { callback: stopper }.cancel();
-        ran?;
+        let (event_loop, task_is_ours) = (self.0.clone(), Rc::new(()));
+        let waits = Rc::downgrade(&task_is_ours);
+        let stop_if_waiting = move || waits.upgrade().map_or((), |_| event_loop.stop());
+        task.inner.state.listen(&self.core, Listener::once(stop_if_waiting), 0);
+        self.run_forever()?;
+        drop(task_is_ours);
         match task.inner.state.take() {
             Outcome::Finished(result) => result,
             Outcome::Cancelled => Err(Error::Cancelled),
@@ -236,23 +144,15 @@ impl EventLoop {
     /// # Errors
     /// `Runtime` inside another run or after close; `Io` if the selector fails.
     pub fn run_forever(&self) -> Result<()> {
-        let _entered = self.core.enter()?;
+        self.core.check_can_run()?;
+        self.core.running.set(true);
+        let _entered = self.core.enter();
         loop {
             self.run_once()?;
             if self.core.stopping.take() {
                 return Ok(());
             }
         }
-    }
-
-    /// Drops every task, callback and timer, with the loop still current for their destructors. What those start is
-    /// dropped too. Dropping the loop does the same.
-    pub fn close(self) {}
-}
-
-impl Drop for EventLoop {
-    fn drop(&mut self) {
-        self.core.close();
     }
 }
 
@@ -269,7 +169,8 @@ impl LoopRef {
     /// One turn. Everything that ever runs on the loop runs from here.
     fn run_once(&self) -> Result<()> {
         let core = &*self.core;
-        core.begin_turn();
+        core.turn.set(core.turn.get() + 1);
+        core.observe_turn();
 
         // 1. Park: not at all if something is ready, else until the next timer, a socket or another thread.
         let idle = core.ready.borrow().is_empty() && !core.stopping.get();
@@ -301,14 +202,11 @@ impl LoopRef {
         let ready_now = core.ready.borrow().len();
         for _ in 0..ready_now {
             let Some(next) = core.ready.borrow_mut().pop_front() else { break };
-            let panicked = fenced(|| match next {
+            match next {
                 Ready::Step(task) => core.step(task),
-                Ready::Timer(timer) => core.fire(timer),
-                Ready::Call(callback) => callback.run(),
-                Ready::Notify(listener, which) => listener.run(which),
-            });
-            if let Some(payload) = panicked {
-                core.report("a callback panicked", panic_message(&*payload));
+                Ready::Timer(timer) => core.fence(|| core.fire(timer)),
+                Ready::Call(callback) => core.fence(|| callback.run()),
+                Ready::Notify(listener, which) => core.fence(|| listener.run(which)),
             }
         }
         core.observe(|| Event::TurnEnd);
@@ -318,20 +216,6 @@ impl LoopRef {
 // ANCHOR_END: run_once
 
 impl Core {
-    fn begin_turn(&self) {
-        self.turn.set(self.turn.get() + 1);
-        if self.observer.is_none() {
-            return;
-        }
-        let ready: Vec<TaskId> = self.ready.borrow().iter().filter_map(Ready::task).collect();
-        let (timers, next_deadline) = {
-            let mut timers = self.timers.borrow_mut();
-            (timers.len(), timers.next_deadline())
-        };
-        let registrations = self.selector.len();
-        self.observe(|| Event::TurnBegin { ready: &ready, timers, next_deadline, registrations });
-    }
-
     /// Whether this turn asks the kernel though something is ready.
     fn is_poll_due(&self) -> bool {
         if self.poll_every == 1 {
@@ -348,6 +232,9 @@ impl Core {
 
     /// Queues what other threads have left.
     fn open_letters(&self) {
+        if !self.inbox.has_letters() {
+            return;
+        }
         for letter in self.inbox.take() {
             self.waking.set(WokenBy::Outside);
             match letter {
@@ -382,20 +269,25 @@ impl Core {
     fn step(&self, id: TaskId) {
         let Some(task) = self.task(id) else { return };
         self.observe(|| Event::PollBegin { task: id });
-        self.waking.set(WokenBy::Task(id));
-        *self.current.borrow_mut() = Some(task.clone());
+        self.current.set(Some(id));
         let result = task.step(self);
-        let stepped = self.current.borrow_mut().take();
-        self.waking.set(WokenBy::Callback);
+        self.current.set(None);
         self.observe(|| Event::PollEnd { task: id, result });
         if result != StepResult::Pending {
             let gone = self.tasks.borrow_mut().try_remove(id.index as usize);
             self.observe(|| Event::Drop { task: id, reason: result });
-            drop(drop_fenced((gone, stepped, task)));
+            self.fence(move || drop((gone, task)));
         }
     }
 
-    fn task(&self, id: TaskId) -> Option<Rc<dyn AnyTask>> {
+    /// Runs user code that isn't a task's body. A panic in it is reported, and the loop goes on.
+    pub(crate) fn fence(&self, function: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(function)) {
+            self.report("a callback panicked", &*payload);
+        }
+    }
+
+    pub(crate) fn task(&self, id: TaskId) -> Option<Rc<dyn AnyTask>> {
         let tasks = self.tasks.borrow();
         tasks.get(id.index as usize).filter(|task| task.header().id == id).cloned()
     }
@@ -410,14 +302,14 @@ impl Core {
         if !coalesced {
             self.ready.borrow_mut().push_back(Ready::Step(id));
         }
-        self.observe(|| {
-            let by = if self.waking.get() == WokenBy::Task(id) { WokenBy::Itself } else { self.waking.get() };
-            Event::Wake { task: id, by, coalesced }
-        });
+        self.observe(|| Event::Wake { task: id, by: self.woken_by(id), coalesced });
     }
 
+    /// Queues something. A closed loop drops it instead, since it could hold the loop and be held by it for ever.
     pub(crate) fn push(&self, ready: Ready) {
-        self.ready.borrow_mut().push_back(ready);
+        if !self.closed.get() {
+            self.ready.borrow_mut().push_back(ready);
+        }
     }
 
     #[track_caller]
@@ -440,7 +332,7 @@ impl Core {
 
     pub(crate) fn add_timer(&self, when: Instant, action: Action) -> TimerId {
         self.observe(|| Event::TimerAdd { deadline: when, task: crate::current_task() });
-        self.timers.borrow_mut().add(when, action)
+        if self.closed.get() { TimerId::NEVER } else { self.timers.borrow_mut().add(when, action) }
     }
 
     /// Takes a timer back, and drops what it had kept with nothing borrowed.
@@ -463,27 +355,6 @@ impl Core {
         now.checked_add(delay).unwrap_or_else(|| now + CENTURY)
     }
 
-    /// Tells the observer, if there is one: else this is one test.
-    #[inline]
-    pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
-        if let Some(observer) = &self.observer {
-            observer.event(&Stamp { clock: &self.clock, turn: self.turn.get() }, &event());
-        }
-    }
-
-    /// What the selector wakes from now on, it wakes for this source.
-    pub(crate) fn woken_by_io(&self, token: Token) {
-        self.waking.set(WokenBy::Io(token.0));
-    }
-
-    /// Tells the exception handler of something that nobody can be given: `call_exception_handler`.
-    pub(crate) fn report(&self, what: &str, why: &str) {
-        let handler = self.exception_handler.borrow().clone();
-        if let Some(payload) = fenced(|| handler(&format!("{what}: {why}"))) {
-            eprintln!("oneloop: {what}: {why} (and the exception handler panicked: {})", panic_message(&*payload));
-        }
-    }
-
     fn check_can_run(&self) -> Result<()> {
         if self.closed.get() {
             return Err(Error::Runtime("Event loop is closed"));
@@ -498,38 +369,14 @@ impl Core {
     }
 
     /// Makes this the running loop of the thread, until the guard goes.
-    fn enter(self: &Rc<Core>) -> Result<Entered> {
-        self.check_can_run()?;
-        self.running.set(true);
-        RUNNING.with(|running| *running.borrow_mut() = Some(self.clone()));
-        Ok(Entered { before: None })
-    }
-
-    fn close(self: &Rc<Core>) {
-        self.closed.set(true);
-        // Destructors find the loop: they may cancel timers, free sockets, wake, even spawn.
+    pub(crate) fn enter(self: &Rc<Core>) -> Entered {
         let before = RUNNING.try_with(|running| running.borrow_mut().replace(self.clone())).ok().flatten();
-        let _entered = Entered { before };
-        let tasks = self.tasks.take();
-        for (_, task) in tasks {
-            task.abandon(self);
-            drop(drop_fenced(task));
-        }
-        // Dropping callbacks may queue more; those go the same way.
-        while let Some(next) = { self.ready.borrow_mut().pop_front() } {
-            drop(drop_fenced(next));
-        }
-        let timers = self.timers.borrow_mut().take_all();
-        drop(drop_fenced(timers));
-        drop(drop_fenced(self.selector.take_waiters()));
-        drop(drop_fenced(self.inbox.close()));
-        let signals = self.signals.take();
-        drop(drop_fenced(signals));
+        Entered { before }
     }
 }
 
 /// While this lives, its loop is the running one of its thread.
-struct Entered {
+pub(crate) struct Entered {
     /// The loop that ran before: none, but for a loop that is dropped inside another's run.
     before: Option<Rc<Core>>,
 }
@@ -541,117 +388,5 @@ impl Drop for Entered {
         if let Ok(Some(core)) = left {
             core.running.set(false);
         }
-    }
-}
-
-impl LoopRef {
-    /// The time on the loop's clock.
-    pub fn time(&self) -> Instant {
-        self.core.now()
-    }
-
-    /// Queues `callback` for the next turn, behind all that is ready: `call_soon`, `SynchronizationContext.Post`.
-    pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
-        let callback = Callback::new(callback);
-        if !self.core.closed.get() {
-            self.core.push(Ready::Call(callback.clone()));
-        }
-        Handle { callback }
-    }
-
-    /// Runs `callback` once `delay` has passed.
-    pub fn call_later(&self, delay: Duration, callback: impl FnOnce() + 'static) -> TimerHandle {
-        self.call_at(self.core.after(delay), callback)
-    }
-
-    /// Runs `callback` at `when`, on the loop's clock.
-    pub fn call_at(&self, when: Instant, callback: impl FnOnce() + 'static) -> TimerHandle {
-        let timer = self.core.add_timer(when, Action::Call(Callback::new(callback)));
-        TimerHandle { event_loop: self.clone(), timer, when }
-    }
-
-    /// Makes a task of `future`, before or during a run. Its first step is queued.
-    #[track_caller]
-    pub fn create_task<T: 'static>(&self, future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
-        self.core.create_task(future)
-    }
-
-    /// Makes a future whose result is set from outside.
-    pub fn create_future<T>(&self) -> SettableFuture<T> {
-        SettableFuture::new(self.clone())
-    }
-
-    /// Ends the run after this turn; the rest of what is ready in it still runs.
-    pub fn stop(&self) {
-        self.core.stopping.set(true);
-    }
-
-    /// Whether the loop is running.
-    pub fn is_running(&self) -> bool {
-        self.core.running.get()
-    }
-
-    /// Whether the loop was closed.
-    pub fn is_closed(&self) -> bool {
-        self.core.closed.get()
-    }
-
-    /// The tasks that have not ended, oldest slot first: `asyncio.all_tasks`.
-    pub fn all_tasks(&self) -> Vec<TaskId> {
-        self.core.tasks.borrow().iter().map(|(_, task)| task.header().id).collect()
-    }
-
-    /// Cancels the task with this id. False if it has ended.
-    pub fn cancel_task(&self, task: TaskId) -> bool {
-        self.core.task(task).is_some_and(|task| task.cancel_target())
-    }
-
-    /// A reference for other threads.
-    pub fn handle(&self) -> LoopHandle {
-        LoopHandle { inbox: self.core.inbox.clone() }
-    }
-
-    /// Is told, in one sentence each, of what nobody can be given: a panic in a callback, an error that nobody
-    /// awaited. The default prints it to stderr.
-    pub fn set_exception_handler(&self, handler: impl Fn(&str) + 'static) {
-        *self.core.exception_handler.borrow_mut() = Rc::new(handler);
-    }
-}
-
-impl LoopHandle {
-    /// Queues `callback` on the loop's thread, and ends its park: `call_soon_threadsafe`.
-    ///
-    /// # Errors
-    /// `Runtime` when the loop is closed.
-    pub fn call_soon_threadsafe(&self, callback: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.inbox.add(Letter::Call(Box::new(callback))).map_err(|_| Error::Runtime("Event loop is closed"))
-    }
-}
-
-impl fmt::Debug for EventLoop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for LoopRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventLoop")
-            .field("running", &self.is_running())
-            .field("closed", &self.is_closed())
-            .field("tasks", &self.core.tasks.borrow().len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for LoopHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoopHandle").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("virtual_clock", &self.virtual_clock).finish_non_exhaustive()
     }
 }

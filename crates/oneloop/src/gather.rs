@@ -19,10 +19,11 @@ use std::{
 use crate::{
     cancel::CancelTarget,
     error::{Error, Result},
-    event_loop::{LoopRef, running},
+    event_loop::running,
     future::{Awaitable, Awaiting, FutureState, Outcome},
     handle::Listener,
-    task::Task,
+    join::Task,
+    loop_ref::LoopRef,
 };
 
 /// What [`gather`] takes: tasks, and futures, of which it makes tasks.
@@ -82,7 +83,7 @@ pub fn gather<T: 'static, A: IntoTask<T>>(awaitables: impl IntoIterator<Item = A
         move |which| gathering.child_done(which as usize)
     });
     for (which, child) in children.iter().enumerate() {
-        child.inner.state.listen(&core, &listener, which as u32);
+        child.inner.state.listen(&core, listener.clone(), which as u32);
     }
     *gathering.children.borrow_mut() = children;
     Gather(Awaiting::new(gathering))

@@ -7,9 +7,9 @@
 //! Counterparts: `asyncio.Handle` and `asyncio.TimerHandle`. `SynchronizationContext.Post` of .NET returns nothing:
 //! what is posted there can't be taken back.
 
-use std::{cell::Cell, fmt, rc::Rc, time::Instant};
+use std::{cell::Cell, rc::Rc, time::Instant};
 
-use crate::{event_loop::LoopRef, timers::TimerId};
+use crate::{loop_ref::LoopRef, timers::TimerId};
 
 /// A closure that runs at most once, and that its [`Handle`] can take away before it does.
 pub(crate) struct Callback(Cell<Option<Box<dyn FnOnce()>>>);
@@ -34,6 +34,12 @@ pub(crate) struct Listener(Box<dyn Fn(u32)>);
 impl Listener {
     pub(crate) fn new(function: impl Fn(u32) + 'static) -> Rc<Listener> {
         Rc::new(Listener(Box::new(function)))
+    }
+
+    /// A done-callback of one thing, which happens once.
+    pub(crate) fn once(function: impl FnOnce() + 'static) -> Rc<Listener> {
+        let callback = Callback::new(function);
+        Listener::new(move |_| callback.run())
     }
 
     /// Runs the closure. Called by the loop alone.
@@ -70,17 +76,5 @@ impl TimerHandle {
     /// Takes the timer back, also when it is due already and only waits for its place in this turn.
     pub fn cancel(&self) {
         self.event_loop.core.cancel_timer(self.timer);
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for TimerHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TimerHandle").field("when", &self.when).finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use crate::{
-    cancel::{Waiting, take_cancellation, waiting},
+    cancel::take_cancellation,
     error::{Error, Result},
 };
 
@@ -135,7 +135,6 @@ impl Future for Acquire {
                 this.place = Some(place);
             }
         }
-        waiting(Waiting::Leaf);
         Poll::Pending
     }
 }

@@ -9,12 +9,13 @@
 
 use std::{
     cell::RefCell,
-    fmt,
     panic::Location,
     time::{Duration, Instant},
 };
 
-use crate::{clock::Clock, ready::TaskId};
+use mio::Token;
+
+use crate::{clock::Clock, event_loop::Core, ready::TaskId};
 
 /// Is told of each event, in order.
 pub trait Observer {
@@ -174,6 +175,30 @@ pub enum Event<'a> {
     },
 }
 
+impl Core {
+    /// Tells the observer, if there is one: else this is one test.
+    #[inline]
+    pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if let Some(observer) = &self.observer {
+            observer.event(&Stamp { clock: &self.clock, turn: self.turn.get() }, &event());
+        }
+    }
+
+    /// What the selector wakes from now on, it wakes for this source.
+    pub(crate) fn woken_by_io(&self, token: Token) {
+        self.waking.set(WokenBy::Io(token.0));
+    }
+
+    /// Who wakes `task` now.
+    pub(crate) fn woken_by(&self, task: TaskId) -> WokenBy {
+        match self.current.get() {
+            Some(current) if current == task => WokenBy::Itself,
+            Some(current) => WokenBy::Task(current),
+            None => self.waking.get(),
+        }
+    }
+}
+
 /// The simplest observer: keeps a line for each event, with its turn.
 ///
 /// ```
@@ -199,11 +224,5 @@ impl Recorder {
 impl Observer for Recorder {
     fn event(&self, stamp: &Stamp<'_>, event: &Event<'_>) {
         self.lines.borrow_mut().push(format!("{} {event:?}", stamp.turn));
-    }
-}
-
-impl fmt::Debug for Stamp<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stamp").field("turn", &self.turn).finish_non_exhaustive()
     }
 }

@@ -10,36 +10,16 @@
 //!   waker that outlives its task finds nothing and does nothing.
 //! - A task is in the queue at most once: its `scheduled` flag is set when it is pushed, cleared when its step begins.
 //! - No wake is lost: whoever adds to the inbox sets `pending` *after* adding, and the loop clears it *before*
-//!   taking. (Modelled with loom, at the end of this file.)
+//!   taking. (`ready/model.rs` has loom try every interleaving.)
 //!
 //! Counterparts: `BaseEventLoop._ready` with `call_soon_threadsafe` and its self-pipe; `SynchronizationContext.Post`.
 
-use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    fmt,
-    rc::Rc,
-    task::{Wake, Waker},
-};
-
-#[cfg(loom)]
-pub(crate) use loom::sync::Arc;
-#[cfg(loom)]
-use loom::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
-};
-#[cfg(not(loom))]
-pub(crate) use std::sync::Arc;
-#[cfg(not(loom))]
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, task::Wake};
 
 use crate::{
     event_loop::with_running,
     handle::{Callback, Listener},
+    sync::{Arc, AtomicBool, Mutex, Ordering, locked},
     timers::TimerId,
 };
 
@@ -55,12 +35,6 @@ impl TaskId {
     /// The number in the task's default name: 7 for `Task-7`. It counts the tasks of one loop from 1.
     pub fn number(self) -> u32 {
         self.generation
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Task-{}", self.generation)
     }
 }
 
@@ -120,7 +94,7 @@ impl Inbox {
     /// Leaves a letter and ends the loop's park. Gives the letter back if the loop is closed.
     pub(crate) fn add(&self, letter: Letter) -> Result<(), Letter> {
         {
-            let mut letters = self.lock();
+            let mut letters = locked(&self.letters);
             if letters.closed {
                 return Err(letter);
             }
@@ -132,30 +106,22 @@ impl Inbox {
         Ok(())
     }
 
-    /// Takes all letters. Costs one load when there are none.
+    /// Whether there may be letters.
+    pub(crate) fn has_letters(&self) -> bool {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    /// Takes all letters.
     pub(crate) fn take(&self) -> Vec<Letter> {
-        if !self.pending.load(Ordering::Acquire) {
-            return Vec::new();
-        }
         self.pending.swap(false, Ordering::AcqRel);
-        std::mem::take(&mut self.lock().waiting)
+        std::mem::take(&mut locked(&self.letters).waiting)
     }
 
     /// Refuses letters from now on, and returns those that wait, for the caller to drop.
     pub(crate) fn close(&self) -> Vec<Letter> {
-        let mut letters = self.lock();
+        let mut letters = locked(&self.letters);
         letters.closed = true;
         std::mem::take(&mut letters.waiting)
-    }
-
-    /// A thread that panicked while it held the lock had only pushed or taken: the letters are still whole.
-    #[cfg(not(loom))]
-    fn lock(&self) -> std::sync::MutexGuard<'_, Letters> {
-        self.letters.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-    #[cfg(loom)]
-    fn lock(&self) -> loom::sync::MutexGuard<'_, Letters> {
-        self.letters.lock().unwrap()
     }
 }
 
@@ -207,91 +173,5 @@ impl Wake for TaskWaker {
     }
 }
 
-/// The one waker of a task, made when the task is.
-#[cfg(not(loom))]
-pub(crate) fn task_waker(task: TaskId, inbox: &Arc<Inbox>) -> Waker {
-    Waker::from(Arc::new(TaskWaker::new(task, inbox.clone())))
-}
-#[cfg(loom)]
-pub(crate) fn task_waker(_task: TaskId, _inbox: &Arc<Inbox>) -> Waker {
-    unimplemented!("the model below drives the inbox without a loop")
-}
-
-/// `cargo xtask ci` runs these with `RUSTFLAGS="--cfg loom"`: every interleaving of the threads is tried.
 #[cfg(all(test, loom))]
-mod model {
-    use loom::{
-        sync::{Condvar, atomic::AtomicUsize},
-        thread,
-    };
-
-    use super::*;
-
-    /// A park that ends when it is rung, as the selector's does: rings are remembered until then.
-    #[derive(Default)]
-    struct Bell {
-        rung: Mutex<bool>,
-        changed: Condvar,
-    }
-
-    impl Bell {
-        fn ring(&self) {
-            *self.rung.lock().unwrap() = true;
-            self.changed.notify_one();
-        }
-
-        fn park(&self) {
-            let mut rung = self.rung.lock().unwrap();
-            while !std::mem::take(&mut *rung) {
-                rung = self.changed.wait(rung).unwrap();
-            }
-        }
-    }
-
-    fn inbox() -> (Arc<Inbox>, Arc<Bell>) {
-        let bell = Arc::new(Bell::default());
-        let rope = bell.clone();
-        (Arc::new(Inbox::new(move || rope.ring())), bell)
-    }
-
-    /// Two threads each set a value and wake the task. The loop parks until it has seen both values: a lost wake
-    /// would leave it parked, which loom reports as a deadlock.
-    #[test]
-    fn no_wake_is_lost_between_threads() {
-        loom::model(|| {
-            let (inbox, bell) = inbox();
-            let waker = Arc::new(TaskWaker::new(TaskId { index: 0, generation: 1 }, inbox.clone()));
-            let value = Arc::new(AtomicUsize::new(0));
-            for _ in 0..2 {
-                let (waker, value) = (waker.clone(), value.clone());
-                thread::spawn(move || {
-                    value.fetch_add(1, Ordering::Relaxed);
-                    TaskWaker::post(&waker);
-                });
-            }
-            let mut seen = 0;
-            while seen < 2 {
-                bell.park();
-                for letter in inbox.take() {
-                    if let Letter::Wake(waker) = letter {
-                        waker.opened();
-                        seen = value.load(Ordering::Relaxed); // what polling the task would see
-                    }
-                }
-            }
-        });
-    }
-
-    /// A letter is either taken by the loop or given back to its sender, also when the loop closes meanwhile.
-    #[test]
-    fn a_letter_is_never_both_lost_and_accepted() {
-        loom::model(|| {
-            let (inbox, _bell) = inbox();
-            let sender = inbox.clone();
-            let thread = thread::spawn(move || sender.add(Letter::Call(Box::new(|| ()))).is_ok());
-            let taken = inbox.take().len() + inbox.close().len();
-            let accepted = thread.join().unwrap();
-            assert_eq!(usize::from(accepted), taken);
-        });
-    }
-}
+mod model;

@@ -5,11 +5,7 @@
 
 use std::future::Future;
 
-use crate::{
-    error::Result,
-    event_loop::{EventLoop, get_running_loop},
-    future::yield_now,
-};
+use crate::{error::Result, event_loop::EventLoop, loop_ref::get_running_loop, sleep::yield_now};
 
 /// Makes a loop, runs `main` on it, cancels what is left and waits for that, and closes the loop.
 ///

@@ -26,7 +26,7 @@ use mio::{Events, Interest, Token, event::Source};
 use slab::Slab;
 
 use crate::{
-    cancel::{Waiting, take_cancellation, waiting},
+    cancel::take_cancellation,
     error::{Error, Result},
     event_loop::{Core, running},
     handle::Listener,
@@ -57,7 +57,7 @@ pub(crate) enum Waiter {
 
 /// One direction of a source.
 #[derive(Default)]
-struct Half {
+pub(crate) struct Half {
     /// The kernel has said that an operation may succeed, and none has said otherwise since.
     ready: bool,
     /// The peer has finished or the socket has failed: no further event will come, so the bit is never cleared.
@@ -82,7 +82,7 @@ impl Slot {
 
 /// What the loop parks in.
 pub(crate) struct Selector {
-    poll: RefCell<mio::Poll>,
+    pub(crate) poll: RefCell<mio::Poll>,
     events: RefCell<Events>,
     slots: RefCell<Slots>,
 }
@@ -167,7 +167,7 @@ impl Selector {
         };
         drop(slots);
         match waiter {
-            Some(Waiter::Task(waker)) => waker.wake(),
+            Some(Waiter::Task(waker)) => core.fence(|| waker.wake()),
             Some(Waiter::Listener(listener)) => core.push(Ready::Notify(listener, 0)),
             None => {}
         }
@@ -182,8 +182,8 @@ impl Selector {
 
 /// One source's place in the selector of one loop. Dropping it frees the place.
 pub(crate) struct Registration {
-    core: Rc<Core>,
-    token: Token,
+    pub(crate) core: Rc<Core>,
+    pub(crate) token: Token,
 }
 
 impl Registration {
@@ -210,17 +210,6 @@ impl Registration {
         Ok(registration)
     }
 
-    /// Asks the kernel to report again what is ready now: for a source that is read once an event, because its
-    /// descriptor is shared with other programs and can't be made non-blocking.
-    pub(crate) fn rearm(&self, source: &mut impl Source, interest: Interest) -> io::Result<()> {
-        self.core.selector.poll.borrow().registry().reregister(source, self.token, interest)
-    }
-
-    /// Takes the source out of epoll, for a descriptor that another one shares: closing it would not.
-    pub(crate) fn deregister(&self, source: &mut impl Source) -> io::Result<()> {
-        self.core.selector.poll.borrow().registry().deregister(source)
-    }
-
     /// Runs `operation` when the source is ready, again after each `WouldBlock`, until it gives something.
     /// A leaf: it takes a cancellation before it does anything. Nothing is lost when it is dropped.
     pub(crate) fn poll_io<R>(
@@ -234,7 +223,6 @@ impl Registration {
         }
         loop {
             if !self.ready_or_wait(direction, cx.waker()) {
-                waiting(Waiting::Leaf);
                 return Poll::Pending;
             }
             match operation() {
@@ -249,11 +237,6 @@ impl Registration {
     /// would only hear `WouldBlock`. An end that the kernel has announced stays to be read.
     pub(crate) fn drained(&self, direction: Direction) {
         self.with_half(direction, |half| half.ready = half.ended);
-    }
-
-    /// Forgets what the kernel has announced, an end included: the source is rearmed, and will be reported again.
-    pub(crate) fn forget_news(&self, direction: Direction) {
-        self.with_half(direction, |half| *half = Half::default());
     }
 
     /// Whether the kernel has announced an end or a failure of the writing side: after `connect`, that it failed.
@@ -286,7 +269,7 @@ impl Registration {
         matches!(old, None | Some(Err(()))) // the old waiter is dropped here, with nothing borrowed
     }
 
-    fn with_half<R>(&self, direction: Direction, change: impl FnOnce(&mut Half) -> R) -> Option<R> {
+    pub(crate) fn with_half<R>(&self, direction: Direction, change: impl FnOnce(&mut Half) -> R) -> Option<R> {
         self.core.selector.slots.borrow_mut().get(self.token).map(|slot| change(slot.half(direction)))
     }
 }

@@ -14,8 +14,8 @@ use signal_hook_mio::v1_0::Signals as SignalPipe;
 
 use crate::{
     error::Result,
-    event_loop::LoopRef,
     handle::Listener,
+    loop_ref::LoopRef,
     selector::{Direction, Registration},
 };
 

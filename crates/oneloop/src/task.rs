@@ -15,8 +15,7 @@
 
 use std::{
     any::Any,
-    cell::{Cell, RefCell},
-    fmt,
+    cell::{Cell, OnceCell},
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -25,13 +24,13 @@ use std::{
 };
 
 use crate::{
-    cancel::{CancelTarget, Cancellation, with_current},
+    cancel::{CancelTarget, Cancellation},
     error::{Error, Result},
-    event_loop::{Core, running},
-    future::{Awaitable, Awaiting, AwaitingRef, FutureState, Outcome},
-    handle::Callback,
+    event_loop::Core,
+    future::{Awaitable, FutureState, Outcome},
     observer::StepResult,
-    ready::{TaskId, task_waker},
+    ready::TaskId,
+    sync::task_waker,
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
@@ -46,15 +45,15 @@ pub(crate) struct Header {
     started: Cell<bool>,
     stepping: Cell<bool>,
     /// The handle is gone, so an error that nobody awaits must be reported when the task ends.
-    detached: Cell<bool>,
+    pub(crate) detached: Cell<bool>,
     pub(crate) cancellation: Cancellation,
     /// None is the default name, `Task-N`.
-    name: RefCell<Option<Box<str>>>,
+    pub(crate) name: OnceCell<Box<str>>,
 }
 
 /// A task and its result.
 pub(crate) struct TaskInner<T> {
-    header: Header,
+    pub(crate) header: Header,
     /// Empty while it is being polled, and once it has ended.
     future: Cell<Option<BoxFuture<T>>>,
     pub(crate) state: FutureState<T>,
@@ -82,7 +81,7 @@ impl<T: 'static> TaskInner<T> {
                 stepping: Cell::new(false),
                 detached: Cell::new(false),
                 cancellation: Cancellation::default(),
-                name: RefCell::new(None),
+                name: OnceCell::new(),
             },
             future: Cell::new(Some(Box::pin(future))),
             state: FutureState::new(),
@@ -91,20 +90,19 @@ impl<T: 'static> TaskInner<T> {
 
     /// Polls `future` with the panic fence around it. What the body returned, or why it has ended otherwise.
     fn poll(&self, core: &Core, mut future: BoxFuture<T>) -> Option<Outcome<T>> {
-        let cancellation = &self.header.cancellation;
         let mut context = Context::from_waker(&self.header.waker);
         let outcome = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
             // The body is at a foreign future, and no leaf or scope of ours was there to take the cancellation.
-            Ok(Poll::Pending) if cancellation.take_undelivered() => Outcome::Cancelled,
+            Ok(Poll::Pending) if core.step.take_undelivered() => Outcome::Cancelled,
             Ok(Poll::Pending) => {
                 self.future.set(Some(future));
-                if cancellation.suspend() {
+                if self.header.cancellation.suspend(&core.step) {
                     core.schedule(self.header.id);
                 }
                 return None;
             }
             // A request that came too late for any await beats a value, but not an error (tasks.py: __step).
-            Ok(Poll::Ready(Ok(_))) if cancellation.take_undelivered() | cancellation.must_cancel() => {
+            Ok(Poll::Ready(Ok(_))) if core.step.take_undelivered() || self.header.cancellation.must_cancel() => {
                 Outcome::Cancelled
             }
             Ok(Poll::Ready(Err(Error::Cancelled))) => Outcome::Cancelled,
@@ -121,28 +119,13 @@ impl<T: 'static> TaskInner<T> {
             Outcome::Cancelled => StepResult::Cancelled,
             _ => StepResult::Done,
         };
-        self.state.complete(core, outcome);
+        core.fence(|| {
+            self.state.complete(core, outcome); // a foreign waker may panic
+        });
         if self.header.detached.get() {
-            self.report_unseen(core);
+            core.report_unseen(&self.header, &self.state);
         }
         result
-    }
-
-    /// asyncio's "Task exception was never retrieved", at the moment at which nobody can retrieve it any more.
-    fn report_unseen(&self, core: &Core) {
-        if !self.state.has_unseen_error() {
-            return;
-        }
-        match self.state.take() {
-            Outcome::Finished(Err(error)) => {
-                core.report(&format!("{} failed and nobody awaited it", self.header), &error.to_string());
-            }
-            Outcome::Panicked(payload) => {
-                let message = crate::future::panic_message(&*payload);
-                core.report(&format!("{} panicked and nobody awaited it", self.header), message);
-            }
-            _ => {}
-        }
     }
 }
 
@@ -154,9 +137,9 @@ impl<T: 'static> AnyTask for TaskInner<T> {
     fn step(&self, core: &Core) -> StepResult {
         let Some(future) = self.future.take() else { return StepResult::Done };
         self.header.scheduled.set(false);
-        self.header.cancellation.begin_step();
+        self.header.cancellation.begin_step(&core.step);
         let started = self.header.started.replace(true);
-        if !started && self.header.cancellation.take_undelivered() {
+        if !started && core.step.take_undelivered() {
             // Cancelled before its first step: the body never runs.
             let outcome = drop_fenced(future).map_or(Outcome::Cancelled, Outcome::Panicked);
             return self.finish(core, outcome);
@@ -169,23 +152,15 @@ impl<T: 'static> AnyTask for TaskInner<T> {
 
     fn abandon(&self, core: &Core) {
         if let Some(payload) = self.future.take().and_then(drop_fenced) {
-            core.report(
-                &format!("{} panicked while its loop closed", self.header),
-                crate::future::panic_message(&*payload),
-            );
+            core.report(&format!("{} panicked while its loop closed", self.header), &*payload);
         }
         self.state.complete(core, Outcome::Cancelled);
     }
 }
 
-/// Calls user code, and returns the payload if it panics.
-pub(crate) fn fenced(function: impl FnOnce()) -> Option<Box<dyn Any + Send>> {
-    catch_unwind(AssertUnwindSafe(function)).err()
-}
-
 /// Drops `value`, and returns the payload if its destructor panics.
-pub(crate) fn drop_fenced<V>(value: V) -> Option<Box<dyn Any + Send>> {
-    fenced(|| drop(value))
+fn drop_fenced<V>(value: V) -> Option<Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(|| drop(value))).err()
 }
 
 impl<T> CancelTarget for TaskInner<T> {
@@ -209,150 +184,4 @@ impl<T: 'static> Awaitable<T> for TaskInner<T> {
     fn task_id(&self) -> Option<TaskId> {
         Some(self.header.id)
     }
-}
-
-impl fmt::Display for Header {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.name.borrow() {
-            Some(name) => f.write_str(name),
-            None => self.id.fmt(f),
-        }
-    }
-}
-
-/// A handle to a task. Awaiting it by value moves the result out; awaiting `&task` clones it, so several may wait.
-///
-/// Dropping the handle doesn't stop the task, [`cancel`](Task::cancel) does. A panic in the task is raised again
-/// where it is awaited. An error that nobody awaits is reported when the last chance is gone.
-///
-/// ```
-/// # oneloop::run(async {
-/// let task = oneloop::create_task(async { Ok(6 * 7) });
-/// assert!(!task.done(), "nothing of it has run: its first step is queued");
-/// assert_eq!((&task).await?, 42);
-/// assert_eq!(task.await?, 42);
-/// # Ok(()) }).unwrap();
-/// ```
-#[must_use = "a task that nobody awaits still runs, but its errors are only reported; say `drop(task)` to mean that"]
-pub struct Task<T: 'static> {
-    pub(crate) inner: Rc<TaskInner<T>>,
-}
-
-impl<T: 'static> Task<T> {
-    /// Asks the task to stop: the await that it is in returns `Err(Cancelled)` at its next step. Nothing runs now.
-    /// The task may clean up, and may refuse by going on. False if it is done already.
-    pub fn cancel(&self) -> bool {
-        self.inner.cancel_target()
-    }
-
-    /// Whether it has ended, in whatever way.
-    pub fn done(&self) -> bool {
-        self.inner.state.is_done()
-    }
-
-    /// Whether it ended by cancellation. False for a task that was asked to stop and refused.
-    pub fn cancelled(&self) -> bool {
-        self.inner.state.is_cancelled()
-    }
-
-    /// How many requests to cancel it are not withdrawn by [`uncancel`](Task::uncancel).
-    pub fn cancelling(&self) -> u32 {
-        self.inner.header.cancellation.requests()
-    }
-
-    /// Withdraws one request, for a scope that made it and has dealt with it. Returns how many are left.
-    pub fn uncancel(&self) -> u32 {
-        self.inner.header.cancellation.withdraw()
-    }
-
-    /// The task's id in its loop.
-    pub fn id(&self) -> TaskId {
-        self.inner.header.id
-    }
-
-    /// Its name: `Task-N` unless it was given one.
-    pub fn name(&self) -> String {
-        self.inner.header.to_string()
-    }
-
-    /// Names it, for reports.
-    pub fn set_name(&self, name: &str) {
-        *self.inner.header.name.borrow_mut() = Some(name.into());
-    }
-
-    /// Queues `callback` when the task ends: behind those who wait already, at once if it has ended.
-    ///
-    /// # Panics
-    /// When no loop runs on this thread.
-    pub fn add_done_callback(&self, callback: impl FnOnce() + 'static) {
-        let core = running().expect("add_done_callback needs a running event loop");
-        self.inner.state.call_when_done(&core, Callback::new(callback));
-    }
-}
-
-impl<T: 'static> Drop for Task<T> {
-    fn drop(&mut self) {
-        self.inner.header.detached.set(true);
-        if self.inner.state.has_unseen_error()
-            && let Some(core) = running()
-        {
-            self.inner.report_unseen(&core);
-        }
-    }
-}
-
-impl<T: 'static> IntoFuture for Task<T> {
-    type Output = Result<T>;
-    type IntoFuture = JoinTask<T>;
-
-    fn into_future(self) -> JoinTask<T> {
-        JoinTask { awaiting: Awaiting::new(self.inner.clone()), _task: self }
-    }
-}
-
-impl<T: Clone + 'static> IntoFuture for &Task<T> {
-    type Output = Result<T>;
-    type IntoFuture = AwaitingRef<T>;
-
-    fn into_future(self) -> AwaitingRef<T> {
-        AwaitingRef::new(self.inner.clone())
-    }
-}
-
-/// Awaits a task by value. It holds the handle: dropped half-way, it leaves the task as dropping the handle does.
-#[must_use = "futures do nothing unless awaited"]
-#[derive(Debug)]
-pub struct JoinTask<T: 'static> {
-    awaiting: Awaiting<T>,
-    _task: Task<T>,
-}
-
-impl<T: 'static> Future for JoinTask<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        Pin::new(&mut self.awaiting).poll(cx)
-    }
-}
-
-impl<T: 'static> fmt::Debug for Task<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Task").field("name", &self.name()).field("done", &self.done()).finish_non_exhaustive()
-    }
-}
-
-/// Makes a task of `future` on the running loop: `asyncio.create_task`. Its first step is queued, nothing runs now;
-/// a C# `async` method would run to its first suspension inside the call.
-///
-/// # Panics
-/// When no loop runs on this thread. Use [`LoopRef::create_task`](crate::LoopRef::create_task) before the run.
-#[track_caller]
-pub fn create_task<T: 'static>(future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
-    let core = running().expect("create_task needs a running event loop: use oneloop::run, or a LoopRef's create_task");
-    core.create_task(future)
-}
-
-/// The task whose step is running, or `None` in a callback or outside the loop: `asyncio.current_task`.
-pub fn current_task() -> Option<TaskId> {
-    with_current(|task| task.id)
 }

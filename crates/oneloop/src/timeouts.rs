@@ -20,12 +20,25 @@ use std::{
 
 use crate::{
     cancel::take_cancellation,
-    error::{Error, LoopError},
-    event_loop::{LoopRef, get_running_loop},
+    error::Error,
     handle::TimerHandle,
+    join::current_task,
+    loop_ref::{LoopRef, get_running_loop},
     ready::TaskId,
-    task::current_task,
 };
+
+/// An error type that can carry the loop's own errors, so that a scope such as [`wait_for`] can let
+/// a cancellation pass through code that fails in its own vocabulary.
+pub trait LoopError: From<Error> {
+    /// Whether this value is the loop's [`Error::Cancelled`].
+    fn is_cancelled(&self) -> bool;
+}
+
+impl LoopError for Error {
+    fn is_cancelled(&self) -> bool {
+        Error::is_cancelled(self)
+    }
+}
 
 /// How far a timeout scope has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,7 +63,7 @@ impl Timeout {
     fn enter(when: Option<Instant>) -> Result<Timeout, Error> {
         let event_loop = get_running_loop()?;
         let task = current_task().ok_or(Error::Runtime("Timeout should be used inside a task"))?;
-        let cancelling = crate::cancel::with_current(|task| task.cancellation.requests()).unwrap_or(0);
+        let cancelling = event_loop.core.task(task).map_or(0, |task| task.header().cancellation.requests());
         let scope = Timeout {
             event_loop,
             task,
@@ -107,7 +120,8 @@ impl Timeout {
         if self.state.replace(State::Exited) != State::Expired {
             return result;
         }
-        let left = crate::cancel::with_current(|task| task.cancellation.withdraw()).unwrap_or(0);
+        let task = self.event_loop.core.task(self.task);
+        let left = task.map_or(0, |task| task.header().cancellation.withdraw());
         match result {
             Err(error) if error.is_cancelled() && left <= self.cancelling => Err(Error::Timeout.into()),
             result => result,

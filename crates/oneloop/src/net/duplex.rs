@@ -17,7 +17,7 @@ use std::{
 
 use super::{AsyncRead, AsyncWrite};
 use crate::{
-    cancel::{Waiting, take_cancellation, waiting},
+    cancel::take_cancellation,
     error::{Error, Result},
 };
 
@@ -78,7 +78,6 @@ impl AsyncRead for DuplexStream {
         }
         if pipe.bytes.is_empty() && !pipe.finished && !buf.is_empty() {
             pipe.reader = Some(cx.waker().clone());
-            waiting(Waiting::Leaf);
             return Poll::Pending;
         }
         let count = pipe.bytes.read(buf)?;
@@ -104,7 +103,6 @@ impl AsyncWrite for DuplexStream {
         let room = pipe.capacity.saturating_sub(pipe.bytes.len());
         if room == 0 && !buf.is_empty() {
             pipe.writer = Some(cx.waker().clone());
-            waiting(Waiting::Leaf);
             return Poll::Pending;
         }
         let count = room.min(buf.len());

@@ -17,16 +17,35 @@ use std::{
     task::{Context, Poll},
 };
 
-use mio::{Interest, unix::SourceFd};
+use mio::{Interest, event::Source, unix::SourceFd};
 
 use super::{AsyncRead, AsyncWrite};
 use crate::{
     error::{Error, Result},
-    selector::{Direction, Registration},
+    selector::{Direction, Half, Registration},
 };
 
 /// What a pipe that is reported as writable takes without blocking, on Linux and macOS alike at least this much.
 const PIPE_BUF: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
+
+/// What only a shared descriptor needs of its place in the selector.
+impl Registration {
+    /// Asks the kernel to report again what is ready now: for a source that is read once an event, because its
+    /// descriptor is shared with other programs and can't be made non-blocking.
+    fn rearm(&self, source: &mut impl Source, interest: Interest) -> io::Result<()> {
+        self.core.selector.poll.borrow().registry().reregister(source, self.token, interest)
+    }
+
+    /// Takes the source out of epoll, for a descriptor that another one shares: closing it would not.
+    fn deregister(&self, source: &mut impl Source) -> io::Result<()> {
+        self.core.selector.poll.borrow().registry().deregister(source)
+    }
+
+    /// Forgets what the kernel has announced, an end included: the source is rearmed, and will be reported again.
+    fn forget_news(&self, direction: Direction) {
+        self.with_half(direction, |half| *half = Half::default());
+    }
+}
 
 /// A descriptor with a place in the selector, or a regular file, which has none.
 struct SharedFd {

@@ -1,0 +1,86 @@
+//! How a loop is made.
+//!
+//! Job: the options of an [`EventLoop`], and the parts of its [`Core`] put together. Neighbours: `event_loop.rs`.
+//! Counterpart: `asyncio.EventLoopPolicy` and the arguments of `asyncio.run(debug=, loop_factory=)`.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+};
+
+use slab::Slab;
+
+use crate::{
+    cancel::Step,
+    clock::Clock,
+    error::Result,
+    event_loop::{Core, EventLoop},
+    loop_ref::LoopRef,
+    observer::{Observer, WokenBy},
+    ready::Inbox,
+    selector::Selector,
+    sync::Arc,
+};
+
+/// How to make an [`EventLoop`] that differs from the default.
+#[derive(Default)]
+pub struct Builder {
+    virtual_clock: bool,
+    poll_every: Option<u32>,
+    observer: Option<Rc<dyn Observer>>,
+}
+
+impl Builder {
+    /// A clock that stands still while anything runs and jumps to the next deadline when only timers are left.
+    /// For tests and pictures; sockets are meant to have both their ends on the loop, or to be in-memory ones.
+    pub fn virtual_clock(mut self, on: bool) -> Builder {
+        self.virtual_clock = on;
+        self
+    }
+
+    /// Asks the kernel every `turns` turns while tasks are ready, and at least once a millisecond. The default is 1,
+    /// as in asyncio: each turn pays for one `epoll_wait`, and no socket waits longer than a turn.
+    pub fn poll_every(mut self, turns: u32) -> Builder {
+        self.poll_every = Some(turns.max(1));
+        self
+    }
+
+    /// Has `observer` told of everything that the loop does.
+    pub fn observer(mut self, observer: Rc<dyn Observer>) -> Builder {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Makes the loop.
+    ///
+    /// # Errors
+    /// `Io` when the operating system has no descriptors left for the selector.
+    pub fn build(self) -> Result<EventLoop> {
+        let selector = Selector::new()?;
+        let bell = selector.waker()?;
+        let clock = Clock::new(self.virtual_clock);
+        let core = Rc::new(Core {
+            ready: RefCell::new(VecDeque::new()),
+            tasks: RefCell::new(Slab::new()),
+            timers: RefCell::default(),
+            selector,
+            inbox: Arc::new(Inbox::new(move || drop(bell.wake()))),
+            polled_at: Cell::new(clock.now()),
+            clock,
+            current: Cell::new(None),
+            step: Step::default(),
+            signals: RefCell::default(),
+            observer: self.observer,
+            waking: Cell::new(WokenBy::Outside),
+            spawned: Cell::new(0),
+            turn: Cell::new(0),
+            poll_every: self.poll_every.unwrap_or(1),
+            running: Cell::new(false),
+            stopping: Cell::new(false),
+            closed: Cell::new(false),
+            exception_handler: Cell::new(None),
+        });
+        Ok(EventLoop(LoopRef { core }))
+    }
+}

@@ -1,0 +1,97 @@
+//! The face of a loop for the code that runs on it.
+//!
+//! Job: the methods of asyncio's loop object, each a line or two over `event_loop.rs` and `handle.rs`.
+//! Counterparts: `AbstractEventLoop` (`events.py`); `SynchronizationContext`, which has only `Post`.
+
+use std::{
+    future::Future,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    error::{Error, Result},
+    event_loop::{Core, running},
+    handle::{Callback, Handle, TimerHandle},
+    join::Task,
+    ready::{Ready, TaskId},
+    settable::SettableFuture,
+    timers::Action,
+};
+
+/// A reference to a loop, for the code that runs on it: what [`get_running_loop`] returns. It doesn't keep the loop's
+/// tasks alive, and it stays on its thread; for other threads there is [`LoopHandle`].
+#[derive(Clone)]
+pub struct LoopRef {
+    pub(crate) core: Rc<Core>,
+}
+
+/// The loop that runs on this thread: `asyncio.get_running_loop()`. In a C# console program the counterpart,
+/// `SynchronizationContext.Current`, is null: there is no loop to get.
+///
+/// # Errors
+/// `Runtime` when none does.
+pub fn get_running_loop() -> Result<LoopRef> {
+    running().map(|core| LoopRef { core }).ok_or(Error::Runtime("no running event loop"))
+}
+
+impl LoopRef {
+    /// The time on the loop's clock.
+    pub fn time(&self) -> Instant {
+        self.core.now()
+    }
+
+    /// Queues `callback` for the next turn, behind all that is ready: `call_soon`, `SynchronizationContext.Post`.
+    pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
+        let callback = Callback::new(callback);
+        self.core.push(Ready::Call(callback.clone()));
+        Handle { callback }
+    }
+
+    /// Runs `callback` once `delay` has passed.
+    pub fn call_later(&self, delay: Duration, callback: impl FnOnce() + 'static) -> TimerHandle {
+        self.call_at(self.core.after(delay), callback)
+    }
+
+    /// Runs `callback` at `when`, on the loop's clock.
+    pub fn call_at(&self, when: Instant, callback: impl FnOnce() + 'static) -> TimerHandle {
+        let timer = self.core.add_timer(when, Action::Call(Callback::new(callback)));
+        TimerHandle { event_loop: self.clone(), timer, when }
+    }
+
+    /// Makes a task of `future`, before or during a run. Its first step is queued.
+    #[track_caller]
+    pub fn create_task<T: 'static>(&self, future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
+        self.core.create_task(future)
+    }
+
+    /// Makes a future whose result is set from outside.
+    pub fn create_future<T>(&self) -> SettableFuture<T> {
+        SettableFuture::new(self.clone())
+    }
+
+    /// Ends the run after this turn; the rest of what is ready in it still runs.
+    pub fn stop(&self) {
+        self.core.stopping.set(true);
+    }
+
+    /// Whether the loop is running.
+    pub fn is_running(&self) -> bool {
+        self.core.running.get()
+    }
+
+    /// Whether the loop was closed.
+    pub fn is_closed(&self) -> bool {
+        self.core.closed.get()
+    }
+
+    /// The tasks that have not ended, oldest slot first: `asyncio.all_tasks`.
+    pub fn all_tasks(&self) -> Vec<TaskId> {
+        self.core.tasks.borrow().iter().map(|(_, task)| task.header().id).collect()
+    }
+
+    /// Cancels the task with this id. False if it has ended.
+    pub fn cancel_task(&self, task: TaskId) -> bool {
+        self.core.task(task).is_some_and(|task| task.cancel_target())
+    }
+}
