@@ -170,7 +170,7 @@ impl Error {
         }
         let detail = match io_kind {
             Some(kind) => Cow::Owned(format!("{kind:?}")),
-            None => Cow::Borrowed(error.kind().as_str()),
+            None => Cow::Borrowed(error.kind()),
         };
         Error::new(kind, format!("{doing}: {error}")).with_detail(detail).with_source(error)
     }
@@ -220,7 +220,7 @@ impl From<oneloop::Error> for Error {
         } else if let Some(io_kind) = io_kind {
             Error::new(ErrorKind::Receive, error.to_string()).with_detail(format!("{io_kind:?}"))
         } else {
-            Error::new(ErrorKind::Local, error.to_string()).with_detail(error.kind().as_str())
+            Error::new(ErrorKind::Local, error.to_string()).with_detail(error.kind())
         };
         made.0.cancelled = error.is_cancelled();
         made.with_source(error)
