@@ -17,7 +17,7 @@ use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Exchange;
-use crate::resolver::{Family, Resolver};
+use crate::resolver::{Family, ResolveErrorKind, Resolver};
 use crate::timings::Phase;
 use crate::tls;
 use crate::wire::{Io, Stream, Wire};
@@ -39,6 +39,10 @@ impl Resolve for Resolver {
                 if let Some(loop_error) = error.loop_error().filter(|error| error.is_cancelled() || error.is_timeout())
                 {
                     return loop_error.clone().into();
+                }
+                if let (ResolveErrorKind::Local, Some(lack)) = (error.kind(), error.loop_error()) {
+                    let doing = format_args!("looking up {host}");
+                    return Error::from_loop(lack.clone(), ErrorKind::Local, doing);
                 }
                 let kind = if error.is_timeout() { ErrorKind::ResolveTimeout } else { ErrorKind::Resolve };
                 let detail = error.kind().as_str();
