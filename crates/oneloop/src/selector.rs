@@ -120,7 +120,9 @@ impl Selector {
 
     /// Waits for readiness: the one place in which the loop may block. A signal that interrupts it ends it early.
     pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
-        match self.poll.borrow_mut().poll(&mut self.events.borrow_mut(), timeout) {
+        // Named, so that the borrows end here: a match would hold them through its arms.
+        let polled = self.poll.borrow_mut().poll(&mut self.events.borrow_mut(), timeout);
+        match polled {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 self.events.borrow_mut().clear();
                 Ok(())
