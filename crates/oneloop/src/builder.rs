@@ -67,6 +67,7 @@ impl Builder {
             selector,
             inbox: Arc::new(Inbox::new(move || drop(bell.wake()))),
             polled_at: Cell::new(clock.now()),
+            collected_at: Cell::new(clock.now()),
             clock,
             current: Cell::new(None),
             step: Step::default(),

@@ -91,6 +91,8 @@ pub(crate) struct Core {
     pub(crate) poll_every: u32,
     /// When the kernel was last asked. Kept only with `poll_every` above 1.
     pub(crate) polled_at: Cell<Instant>,
+    /// When this turn looked for due timers, right after the selector had returned. Kept only while a timer is armed.
+    pub(crate) collected_at: Cell<Instant>,
     pub(crate) running: Cell<bool>,
     /// `stop()` was called: this turn is the last.
     pub(crate) stopping: Cell<bool>,
@@ -246,6 +248,7 @@ impl Core {
 
     fn queue_due_timers(&self) {
         let now = self.clock.now();
+        self.collected_at.set(now);
         let mut timers = self.timers.borrow_mut();
         while let Some(timer) = timers.pop_due(now) {
             self.push(Ready::Timer(timer));

@@ -41,6 +41,13 @@ impl LoopRef {
         self.core.now()
     }
 
+    /// When this turn had collected what the selector reported: what a socket woke in this turn has waited since then,
+    /// and for no other reason than that this thread was busy. The loop notes it where it reads the clock anyway, for
+    /// the timers: with no timer armed it stands still.
+    pub fn collected_at(&self) -> Instant {
+        self.core.collected_at.get()
+    }
+
     /// Queues `callback` for the next turn, behind all that is ready: `call_soon`, `SynchronizationContext.Post`.
     pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
         let callback = Callback::new(callback);
