@@ -1,2 +1,96 @@
-//! Placeholder.
-fn main() {}
+//! `prober`: probes many URLs at once on one thread, and says which part of each was slow.
+//!
+//! Reading order: `cli` (what may be typed), `run` (the engine), `probe` (one probe), `report` (what is printed).
+//! Around them: `input` streams the list, `output` streams the results, `exit` maps endings to numbers.
+//! The program never touches mio or rustls; it stands on oneloop-http, which stands on oneloop.
+
+mod cli;
+mod colour;
+mod escape;
+mod exit;
+mod input;
+mod limits;
+mod output;
+mod probe;
+mod progress;
+mod report;
+mod run;
+mod status;
+mod target;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use cli::{Format, Settings, Task};
+use colour::Palette;
+use exit::Ending;
+use run::{Parts, Run, SummaryPlace, warn};
+
+fn main() -> ExitCode {
+    let (task, settings) = match cli::parse(std::env::args_os().collect()) {
+        Ok(parsed) => parsed,
+        Err(answer) => {
+            // Help goes to stdout and errors to stderr; clap knows which. Either may be closed.
+            drop(answer.print());
+            return ExitCode::from(if answer.use_stderr() { exit::USAGE } else { exit::OK });
+        }
+    };
+    let status = match perform(task, settings) {
+        Ok(run) => {
+            if let Ending::Broken(message) = &run.ending {
+                warn(message);
+            }
+            run.ending.status(run.failures > 0)
+        }
+        Err(message) => {
+            warn(&message);
+            exit::USAGE
+        }
+    };
+    ExitCode::from(status)
+}
+
+/// Does what was asked for. An error is a sentence for stderr: nothing was probed.
+fn perform(task: Task, settings: Settings) -> Result<Run, String> {
+    let Task::Probe(sources) = task else {
+        return Err("the demo site is not part of this build".to_owned());
+    };
+    let input = input::Input::open(sources)?;
+    let parts = prepare(input, settings)?;
+    oneloop::run(run::run(parts)).map_err(|error| error.to_string())
+}
+
+/// Makes the parts of a run out of the settings, and finds out what of them cannot be used.
+fn prepare(input: input::Input, settings: Settings) -> Result<Parts, String> {
+    let settings = Rc::new(settings);
+    let prober = probe::Prober::new(settings.clone())?;
+    let destination = output::Destination::open(settings.output.as_deref())?;
+    let on_terminal = std::io::stderr().is_terminal();
+    let palette =
+        |is_terminal| Palette::new(colour::wanted(settings.color, is_terminal, |name| std::env::var_os(name)));
+    let colours = palette(destination.is_terminal);
+    let summary = match (settings.quiet, settings.format, &settings.output) {
+        (true, ..) => None,
+        (false, Format::Text, None) => Some(SummaryPlace::AfterResults(colours)),
+        _ => Some(SummaryPlace::Stderr(palette(on_terminal))),
+    };
+    let open_files = limits::raise_open_files();
+    let parallel = limits::fit_parallelism(settings.parallel_max, open_files);
+    if parallel < settings.parallel_max {
+        let wanted = settings.parallel_max;
+        warn(&format!(
+            "only {open_files} files may be open (ulimit -n): at most {parallel} probes run at once, not {wanted}"
+        ));
+    }
+    Ok(Parts {
+        input,
+        prober,
+        reporter: report::Reporter::new(&settings, colours),
+        destination,
+        parallel,
+        max_time: settings.max_time,
+        show_progress: on_terminal && !settings.quiet,
+        summary,
+    })
+}

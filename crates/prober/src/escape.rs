@@ -1,0 +1,155 @@
+//! What may be shown: control characters escaped, secrets left out.
+//!
+//! Neighbours: every renderer in `report` passes what a server or a list said through here first.
+//! Invariants: nothing that passed through [`terminal`] can move a cursor, ring a bell or reverse a line;
+//! nothing that passed through [`url_without_secrets`] bears user information.
+
+use std::borrow::Cow;
+
+/// What stands where a secret stood.
+pub(crate) const SECRET: &str = "<secret>";
+
+/// Is this the name of a header whose value is never shown?
+pub(crate) fn is_secret_header(name: &str) -> bool {
+    ["authorization", "proxy-authorization", "cookie", "set-cookie"]
+        .iter()
+        .any(|secret| name.eq_ignore_ascii_case(secret))
+}
+
+/// Appends `text` to `out` with its control characters visible: `\n`, `\x1b`, `\u{9b}`.
+///
+/// C1 controls count (a terminal takes U+009B for ESC `[`), and so do the marks that reorder a line of text.
+pub(crate) fn terminal(out: &mut Vec<u8>, text: &str) {
+    // Nearly every text is printable ASCII: one pass finds that out, and one copy does the rest.
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    for character in text.chars() {
+        match character {
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '\0'..='\x1f' | '\x7f' => {
+                out.extend_from_slice(format!("\\x{:02x}", character as u32).as_bytes());
+            }
+            '\u{80}'..='\u{9f}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                out.extend_from_slice(format!("\\u{{{:x}}}", character as u32).as_bytes());
+            }
+            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+/// `bytes` as text: what is UTF-8 stays, every other byte becomes `\xNN`.
+pub(crate) fn bytes_as_text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// `url` with its user information, if it has any, replaced by `<secret>`.
+///
+/// This looks at the text alone, so that it serves for URLs that do not parse, too.
+pub(crate) fn url_without_secrets(url: &str) -> Cow<'_, str> {
+    let Some(range) = user_information(url) else {
+        return Cow::Borrowed(url);
+    };
+    Cow::Owned(format!("{}{SECRET}{}", &url[..range.start], &url[range.end..]))
+}
+
+/// `text` with the user information of every URL in it replaced by `<secret>`.
+pub(crate) fn text_without_secrets(text: &str) -> Cow<'_, str> {
+    if !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        let end = after.find(['/', '?', '#', '\\', '"']).unwrap_or(after.len());
+        shown.push_str(before);
+        rest = match after[..end].rfind('@') {
+            Some(at) => {
+                shown.push_str(SECRET);
+                &after[at..]
+            }
+            None => after,
+        };
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
+/// Where the user information of `url` stands, without its `@`.
+fn user_information(url: &str) -> Option<std::ops::Range<usize>> {
+    if !url.contains('@') {
+        return None;
+    }
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let authority = &url[start..];
+    let end = authority.find(['/', '?', '#', '\\']).unwrap_or(authority.len());
+    let at = authority[..end].rfind('@')?;
+    Some(start..start + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(text: &str) -> String {
+        let mut out = Vec::new();
+        terminal(&mut out, text);
+        String::from_utf8(out).expect("escaping keeps UTF-8")
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_becomes_visible() {
+        assert_eq!(escaped("plain text"), "plain text");
+        assert_eq!(escaped("a\x1b[31mred\x07"), "a\\x1b[31mred\\x07");
+        assert_eq!(escaped("line\r\nnext\t"), "line\\r\\nnext\\t");
+        assert_eq!(escaped("\u{9b}2J"), "\\u{9b}2J");
+        assert_eq!(escaped("\u{202e}gpj.exe"), "\\u{202e}gpj.exe");
+        assert_eq!(escaped("žluťoučký 🐎"), "žluťoučký 🐎");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_spelt_out() {
+        assert_eq!(bytes_as_text(b"caf\xc3\xa9"), "café");
+        assert_eq!(bytes_as_text(b"caf\xe9!\xff"), "caf\\xe9!\\xff");
+    }
+
+    #[test]
+    fn user_information_never_shows() {
+        for (url, shown) in [
+            ("http://me:pw@host/", "http://<secret>@host/"),
+            ("me:pw@host/path", "<secret>@host/path"),
+            ("http://a@b:p@ss@host", "http://<secret>@host"),
+            ("http://host/a@b", "http://host/a@b"),
+            ("http://host?to=a@b", "http://host?to=a@b"),
+            ("http://host/", "http://host/"),
+            ("http://me:p w@ho st/", "http://<secret>@ho st/"),
+        ] {
+            assert_eq!(url_without_secrets(url), shown, "{url}");
+        }
+        assert_eq!(
+            text_without_secrets("http://me:pw@a/ redirects to \"https://x@b\", not to me@home"),
+            "http://<secret>@a/ redirects to \"https://<secret>@b\", not to me@home"
+        );
+        assert_eq!(text_without_secrets("see http://a/@b"), "see http://a/@b");
+    }
+
+    #[test]
+    fn secret_headers_are_known_in_any_case() {
+        assert!(is_secret_header("Set-Cookie") && is_secret_header("AUTHORIZATION"));
+        assert!(!is_secret_header("Content-Type"));
+    }
+}

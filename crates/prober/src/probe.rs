@@ -1,0 +1,135 @@
+//! One probe: a request with its redirects and body, within its time, judged.
+//!
+//! Neighbours: `run` calls [`Prober::probe`] in a task of its own; oneloop-http does the work and keeps the record;
+//! `report` shows what comes out. Invariant: whatever happens, what was known by then is in the outcome.
+//! Counterpart: the `fetch` of the script that this program grew from.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::Method;
+use oneloop::LoopRef;
+use oneloop_http::resolver::Family;
+use oneloop_http::{ClientSession, Error, ErrorKind, Exchange, Phase};
+use url::Url;
+
+use crate::cli::{Addresses, Format, Settings};
+use crate::escape;
+use crate::report::Outcome;
+use crate::report::text::unexpected_status;
+use crate::target::Failure;
+
+/// What all probes of a run share.
+#[derive(Debug)]
+pub(crate) struct Prober {
+    session: ClientSession,
+    method: Method,
+    settings: Rc<Settings>,
+}
+
+impl Prober {
+    /// Reads the CA file and checks the headers; the sentence says what cannot be used.
+    pub(crate) fn new(settings: Rc<Settings>) -> Result<Prober, String> {
+        let mut session = ClientSession::builder()
+            .insecure(settings.insecure)
+            .keepalive(settings.keepalive)
+            .record_local_addr(settings.format == Format::Jsonl)
+            .family(match settings.addresses {
+                Addresses::Any => Family::Any,
+                Addresses::V4 => Family::V4,
+                Addresses::V6 => Family::V6,
+            });
+        if let Some(file) = &settings.cacert {
+            session = session.ca_file(file);
+        }
+        let own = [("User-Agent", concat!("prober/", env!("CARGO_PKG_VERSION"))), ("Accept", "*/*")];
+        for (name, value) in own {
+            if !settings.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
+                session = session.header(name, value);
+            }
+        }
+        for (name, value) in &settings.headers {
+            if let Some(value) = value {
+                session = session.header(name, value);
+            }
+        }
+        let method = Method::from_bytes(settings.method.as_bytes()).map_err(|error| error.to_string())?;
+        let session = session.build().map_err(|error| error.to_string())?;
+        Ok(Prober { session, method, settings })
+    }
+
+    /// Probes `url`; it was due at `due`. An error is the loop's own: the task was cancelled.
+    pub(crate) async fn probe(&self, event_loop: &LoopRef, url: Url, due: Instant) -> oneloop::Result<Outcome> {
+        let queue = event_loop.time().saturating_duration_since(due);
+        let started_at = (self.settings.format == Format::Jsonl).then(SystemTime::now);
+        let exchange = Exchange::new();
+        let mut lag = Duration::ZERO;
+        let result = {
+            let mut request = pin!(oneloop::wait_for(self.settings.max_time, self.request(url, &exchange)));
+            poll_fn(|cx| {
+                // For so long, at most, has this program itself kept the step waiting: the time limit keeps a timer armed.
+                lag += event_loop.time().saturating_duration_since(event_loop.collected_at());
+                request.as_mut().poll(cx)
+            })
+            .await
+        };
+        exchange.stop(event_loop.time());
+        let failure = match result {
+            Err(error) if error.is_cancelled() => return Err(oneloop::Error::Cancelled),
+            Err(error) => Some(self.failure(&error, exchange.hops().last().map(|hop| hop.clock.last()))),
+            Ok(()) => self.judge(&exchange),
+        };
+        Ok(Outcome { failure, hops: exchange.take(), started_at, queue, lag })
+    }
+
+    async fn request(&self, url: Url, exchange: &Exchange) -> oneloop_http::Result<()> {
+        let mut response = self
+            .session
+            .request(self.method.clone(), url)
+            .allow_redirects(self.settings.redirects.is_some())
+            .max_redirects(self.settings.redirects.unwrap_or(0) as usize)
+            .exchange(exchange)
+            .send()
+            .await?;
+        response.read_with(|_| ()).await?;
+        Ok(())
+    }
+
+    /// A response came whole: is its status one of those expected?
+    fn judge(&self, exchange: &Exchange) -> Option<Failure> {
+        let hops = exchange.hops();
+        let last = hops.last()?;
+        let expected = last.status().is_some_and(|status| self.settings.expected.contains(status.as_u16()));
+        (!expected).then(|| unexpected_status(last, &self.settings))
+    }
+
+    fn failure(&self, error: &Error, phase: Option<Phase>) -> Failure {
+        let phase = error.phase().or(phase);
+        let message = match (error.kind(), phase) {
+            (ErrorKind::Timeout, Some(phase)) => {
+                format!("no result within {}: time ran out {}", self.settings.max_time_text(), doing(phase))
+            }
+            _ => escape::text_without_secrets(error.message()).into_owned(),
+        };
+        Failure {
+            kind: error.kind().as_str(),
+            detail: error.detail().to_owned(),
+            message,
+            phase: phase.map(Phase::as_str),
+        }
+    }
+}
+
+/// What is being done in a phase.
+fn doing(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Resolve => "resolving the name",
+        Phase::Connect => "connecting",
+        Phase::Tls => "in the TLS handshake",
+        Phase::Send => "sending the request",
+        Phase::Wait => "waiting for the response",
+        Phase::Transfer => "reading the response",
+    }
+}

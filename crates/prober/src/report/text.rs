@@ -1,0 +1,281 @@
+//! Lines for people: `ok    http://host/      200     12.34ms`, and why, where a probe failed.
+//!
+//! The number is the seed's: milliseconds from the start of the probe to the end of the response headers. For a probe
+//! that has no response it is the time until it failed. Everything that a server can influence is escaped.
+
+use std::io::Write;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use oneloop_http::{Hop, Phase};
+
+use super::certificate::Certificate;
+use super::{Outcome, Reporter};
+use crate::cli::Settings;
+use crate::colour::Palette;
+use crate::escape;
+use crate::exit::Ending;
+use crate::target::{Failure, Target};
+
+/// The column of URLs is at least and at most this wide; a longer URL pushes its own line's rest to the right.
+const NARROWEST: usize = 24;
+const WIDEST: usize = 64;
+
+/// The renderer of `--format text`.
+#[derive(Debug)]
+pub(crate) struct Text {
+    palette: Palette,
+    verbose: bool,
+    /// The widest URL started so far, within bounds.
+    width: usize,
+}
+
+impl Text {
+    pub(crate) fn new(settings: &Settings, palette: Palette) -> Text {
+        Text { palette, verbose: settings.verbose, width: NARROWEST }
+    }
+
+    /// Makes room for this URL in the column.
+    pub(crate) fn widen(&mut self, url: &str) {
+        if url.len() > self.width {
+            self.width = url.chars().count().clamp(self.width, WIDEST);
+        }
+    }
+
+    /// Appends the line of one result, with its details if they are wanted.
+    pub(crate) fn line(&self, out: &mut Vec<u8>, target: &Target, outcome: &Outcome) {
+        let Palette { good, bad, warn, reset, .. } = self.palette;
+        let (mark, colour) = match outcome.failure {
+            None => ("ok    ", good),
+            Some(_) => ("FAIL  ", bad),
+        };
+        put(out, colour);
+        put(out, mark);
+        let begin = out.len();
+        escape::terminal(out, &target.text);
+        let shown = &out[begin..];
+        let columns = if shown.is_ascii() { shown.len() } else { String::from_utf8_lossy(shown).chars().count() };
+        put(out, reset);
+        out.resize(out.len() + self.width.saturating_sub(columns), b' ');
+        match outcome.status() {
+            Some(status) => drop(write!(out, "  {status:>3}")),
+            None => put(out, "    -"),
+        }
+        if outcome.hops.is_empty() {
+            put(out, "            -");
+        } else {
+            put(out, "  ");
+            milliseconds(out, outcome.headers().unwrap_or_else(|| outcome.total()), 9);
+        }
+        if outcome.lagged() {
+            put(out, warn);
+            put(out, "~");
+            put(out, reset);
+        }
+        if let Some(failure) = &outcome.failure {
+            put(out, if outcome.lagged() { " " } else { "  " });
+            put(out, bad);
+            escape::terminal(out, &failure.message);
+            put(out, reset);
+        }
+        out.push(b'\n');
+        if self.verbose {
+            self.details(out, outcome);
+        }
+    }
+
+    /// `-v`: for each hop its address, phases, certificates and response head.
+    fn details(&self, out: &mut Vec<u8>, outcome: &Outcome) {
+        let Palette { dim, reset, .. } = self.palette;
+        let mut row = |text: &str| {
+            put(out, dim);
+            put(out, "      ");
+            escape::terminal(out, text);
+            put(out, reset);
+            out.push(b'\n');
+        };
+        for hop in &outcome.hops {
+            let reused = if hop.reused { " (connection used again)" } else { "" };
+            let remote = hop.remote.map(|remote| format!(" at {remote}")).unwrap_or_default();
+            let url = escape::url_without_secrets(hop.url.as_str());
+            row(&format!("> {} {url}{remote}{reused}", hop.method));
+            row(&format!("* {}", phases(hop)));
+            tls(hop, &mut row);
+            if let Some(head) = &hop.head {
+                let reason = escape::bytes_as_text(head.reason()).into_owned();
+                row(format!("< {:?} {} {reason}", head.version, head.status.as_u16()).trim_end());
+                for (name, value) in &head.headers {
+                    row(&format!("< {name}: {}", header_value(name, value)));
+                }
+            }
+        }
+    }
+}
+
+/// The value of a header as it may be shown.
+pub(super) fn header_value(name: &str, value: &[u8]) -> String {
+    if escape::is_secret_header(name) {
+        return escape::SECRET.to_owned();
+    }
+    let text = escape::bytes_as_text(value);
+    match name.eq_ignore_ascii_case("location") || name.eq_ignore_ascii_case("content-location") {
+        true => escape::url_without_secrets(&text).into_owned(),
+        false => text.into_owned(),
+    }
+}
+
+/// `resolve 0.10 ms, connect 0.21 ms, ... = 3.20 ms`
+fn phases(hop: &Hop) -> String {
+    let reached = Phase::ALL.iter().filter_map(|phase| {
+        let length = hop.clock.phase(*phase)?;
+        Some(format!("{} {:.2} ms", phase.as_str(), length.as_secs_f64() * 1e3))
+    });
+    let total = hop.clock.total().as_secs_f64() * 1e3;
+    format!("{} = {total:.2} ms", reached.collect::<Vec<_>>().join(", "))
+}
+
+/// What the handshake showed, a certificate a row.
+fn tls(hop: &Hop, row: &mut impl FnMut(&str)) {
+    let Some(tls) = &hop.tls else { return };
+    let verdict = match &tls.verify_error {
+        Some((kind, detail)) => format!("not verified: {} {detail}", kind.as_str()),
+        None if tls.verified => "verified".to_owned(),
+        None => "not verified".to_owned(),
+    };
+    row(&format!("* {} {}, {verdict}", tls.version.unwrap_or("TLS"), tls.cipher.unwrap_or("(no cipher agreed on)")));
+    let now = Timestamp::now();
+    for (depth, der) in tls.chain.iter().enumerate() {
+        let certificate = Certificate::read(der);
+        let subject = certificate.subject.as_deref().unwrap_or("(unreadable certificate)");
+        let issuer = certificate.issuer.as_deref().unwrap_or("?");
+        let ends = match (certificate.not_after, certificate.days_left(now)) {
+            (Some(end), Some(days)) if days < 0 => format!("expired {end:.0}"),
+            (Some(end), Some(days)) => format!("until {end:.0} ({days} days)"),
+            _ => String::new(),
+        };
+        row(&format!("* certificate {depth}: {subject}, issued by {issuer}, {ends}"));
+        if depth == 0 && !certificate.san.is_empty() {
+            row(&format!("*   for {}", certificate.san.join(", ")));
+        }
+    }
+}
+
+/// Whether the run met something that the summary has to explain.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Notes {
+    /// How often starting was held up because too many results waited for an earlier one.
+    pub(crate) held_back: u64,
+    /// The parallelism in the end, where it had to be lowered for want of file descriptors.
+    pub(crate) lowered_to: Option<usize>,
+    /// Probes that were under way when the run was stopped.
+    pub(crate) unfinished: usize,
+}
+
+impl Reporter {
+    /// Appends the totals of the run.
+    pub(crate) fn summary(
+        &self,
+        out: &mut Vec<u8>,
+        palette: Palette,
+        elapsed: Duration,
+        ending: &Ending,
+        notes: Notes,
+    ) {
+        let Palette { good, bad, warn, dim, reset } = palette;
+        let stats = &self.stats;
+        let count = stats.finished();
+        put(out, "\n");
+        drop(write!(out, "{count} probed: {}{} ok{reset}", if stats.passed > 0 { good } else { "" }, stats.passed));
+        if stats.failures() > 0 {
+            let kinds = stats.failed.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>();
+            drop(write!(out, ", {bad}{} failed{reset} ({})", stats.failures(), kinds.join(", ")));
+        }
+        drop(writeln!(out, ", in {:.2} s", elapsed.as_secs_f64()));
+        if let (Some(fastest), Some(median), Some(late), Some((slowest, url)), true) =
+            (stats.fastest(), stats.percentile(0.5), stats.percentile(0.95), stats.slowest.as_ref(), stats.passed > 1)
+        {
+            let [fastest, median, late, slowest] =
+                [fastest, median, late, *slowest].map(|time| time.as_secs_f64() * 1e3);
+            put(out, dim);
+            drop(write!(
+                out,
+                "to the headers: fastest {fastest:.2} ms, median {median:.2} ms, 95 % within {late:.2} ms, slowest {slowest:.2} ms ("
+            ));
+            escape::terminal(out, url);
+            drop(writeln!(out, "){reset}"));
+        }
+        let mut note = |text: String| drop(writeln!(out, "{warn}note:{reset} {text}"));
+        if stats.lagged > 0 {
+            note(format!(
+                "{} of {count} are marked ~ because more than 5 % of their time may be the prober's own (at worst {:.2} ms); \
+                 fewer at once measure better (--parallel-max)",
+                stats.lagged,
+                stats.worst_lag.as_secs_f64() * 1e3
+            ));
+        }
+        if notes.held_back > 0 {
+            note("starting paused while 10,000 finished results waited for an earlier one (--format jsonl does not wait)".to_owned());
+        }
+        if let Some(lowered) = notes.lowered_to {
+            note(format!("file descriptors ran out: at most {lowered} probes ran at once in the end"));
+        }
+        if let Ending::Signal(_) = ending {
+            note(format!(
+                "interrupted: {} probes were under way, and what was left of the list was not begun",
+                notes.unfinished
+            ));
+        }
+    }
+}
+
+/// The reason for a status that was not expected.
+pub(crate) fn unexpected_status(hop: &Hop, settings: &Settings) -> Failure {
+    let status = hop.status().map_or(0, |status| status.as_u16());
+    let reason = hop.head.as_ref().map(|head| escape::bytes_as_text(head.reason()).into_owned()).unwrap_or_default();
+    let named = if reason.is_empty() { status.to_string() } else { format!("{status} {reason}") };
+    let message = match &hop.redirect_url {
+        Some(to) if settings.redirects.is_none() => {
+            format!("{named}: redirects to {} (-L follows)", escape::url_without_secrets(to.as_str()))
+        }
+        _ => format!("{named}: expected {}", settings.expected),
+    };
+    Failure { kind: "status", detail: status.to_string(), message, phase: None }
+}
+
+fn put(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends `12.34ms`, the number padded on the left to `width`. Whole numbers only: this runs for each result.
+fn milliseconds(out: &mut Vec<u8>, time: Duration, width: usize) {
+    let hundredths = (time.as_nanos() + 5_000) / 10_000;
+    drop(write!(out, "{:>1$}.{2:02}ms", hundredths / 100, width - 3, hundredths % 100));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_rounded_and_aligned() {
+        for (nanos, text) in [
+            (0, "     0.00ms"),
+            (4_999, "     0.00ms"),
+            (5_000, "     0.01ms"),
+            (12_340_000, "    12.34ms"),
+            (9_999_995_000, " 10000.00ms"),
+            (123_456_789_012_345, "123456789.01ms"),
+        ] {
+            let mut out = Vec::new();
+            milliseconds(&mut out, Duration::from_nanos(nanos), 9);
+            assert_eq!(String::from_utf8_lossy(&out), text);
+        }
+    }
+
+    #[test]
+    fn secrets_of_headers_are_left_out() {
+        assert_eq!(header_value("Set-Cookie", b"id=1"), "<secret>");
+        assert_eq!(header_value("Location", b"http://a:b@c/"), "http://<secret>@c/");
+        assert_eq!(header_value("Server", b"x\xff"), "x\\xff");
+    }
+}

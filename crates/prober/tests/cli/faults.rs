@@ -1,0 +1,125 @@
+//! Servers that misbehave, a machine that runs out of descriptors, and people who lose patience.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use crate::server::{Gate, Server, respond};
+use crate::{at, file, prober, ran, shell};
+
+#[test]
+fn each_misbehaviour_has_its_kind_and_costs_no_other_result() {
+    let (site, resetting) = (Server::site(), Server::resetting());
+    let cases = [
+        (site.url("/ok"), None, 0),
+        (resetting.url("/"), Some("receive"), 56),
+        (site.url("/stall"), Some("timeout"), 28),
+        (site.url("/early"), Some("truncated-body"), 18),
+        (site.url("/empty"), Some("empty-reply"), 52),
+        (site.url("/garbage"), Some("protocol"), 8),
+        (site.url("/endless"), Some("protocol"), 8),
+        (site.url("/endless-head"), Some("too-large"), 63),
+        (site.url("/missing"), Some("status"), 22),
+        ("http://nobody.invalid/".to_owned(), Some("resolve"), 6),
+        ("gopher://host/".to_owned(), Some("unsupported-scheme"), 1),
+        (site.url("/ok"), None, 0),
+    ];
+    let mut arguments = vec!["--format", "jsonl", "-m", "1"];
+    arguments.extend(cases.iter().map(|(url, ..)| url.as_str()));
+    let run = ran(&mut prober(&arguments));
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let mut results = run.json();
+    results.sort_by_key(|result| result["index"].as_u64());
+    assert_eq!(results.len(), cases.len());
+    for (result, (url, kind, exitcode)) in results.iter().zip(&cases) {
+        assert_eq!(result["error"]["kind"].as_str(), *kind, "{url}: {result}");
+        assert_eq!(result["exitcode"], *exitcode, "{url}");
+        assert_eq!(result["ok"], kind.is_none(), "{url}");
+    }
+    assert_eq!(results[2]["error"]["phase"], "wait");
+    assert!(run.stderr.contains("12 probed: 2 ok, 10 failed"), "{}", run.stderr);
+}
+
+#[test]
+fn a_stalled_server_is_given_its_time_and_named_with_what_was_awaited() {
+    let run = ran(&mut prober(&["-m", "50ms", &Server::site().url("/stall")]));
+    assert_eq!(run.code, Some(1));
+    let result = run.results()[0];
+    assert!(result.contains("no result within 50 ms: time ran out waiting for the response"), "{result}");
+}
+
+#[test]
+fn running_out_of_descriptors_lowers_the_parallelism_and_fails_no_probe() {
+    // 20 descriptors are taken that the prober does not know of, so its guess of how many probes fit is too high.
+    // The server holds everybody until 20 are there at once, so that they surely meet the limit.
+    let gate = Arc::new(Gate::default());
+    let server = Server::start(move |stream, _| {
+        gate.arrive();
+        gate.wait_for(20);
+        respond(stream, "200 OK", "", "");
+        false
+    });
+    let list = file("list", &format!("{}\n", server.url("/")).repeat(150));
+    let script = format!(
+        "ulimit -n 64; exec 20<&0 21<&0 22<&0 23<&0 24<&0 25<&0 26<&0 27<&0 28<&0 29<&0 30<&0 31<&0 32<&0 33<&0 \
+         34<&0 35<&0 36<&0 37<&0 38<&0 39<&0; prober --parallel-max 100 {}",
+        at(&list)
+    );
+    // Only dash and bash read two-digit descriptors right; both are a Debian sh.
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("prober() {{ '{}' \"$@\"; }}; {script}", env!("CARGO_BIN_EXE_prober"))]);
+    let run = ran(&mut command);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("150 probed: 150 ok"), "{}", run.stdout);
+    assert!(run.stderr.contains("only 64 files may be open"), "{}", run.stderr);
+    assert!(run.stderr.contains("no file descriptors left"), "{}", run.stderr);
+    assert!(run.stdout.contains("file descriptors ran out"), "{}", run.stdout);
+}
+
+#[test]
+fn parallelism_is_bounded_by_what_was_asked_for() {
+    let server = Server::site();
+    let list = file("list", &format!("{}\n", server.url("/ok")).repeat(40));
+    let run = ran(&mut shell(&format!("ulimit -n 24; prober --parallel-max 3 {}", at(&list))));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{}", run.stdout);
+}
+
+#[test]
+fn a_signal_prints_what_is_finished_and_the_summary() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let server = Server::site();
+        let mut child = prober(&[&server.url("/ok"), &server.url("/stall"), &server.url("/missing")])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut output = BufReader::new(child.stdout.take().expect("a piped stdout")).lines().map_while(Result::ok);
+        let first = output.next().expect("the first result");
+        assert!(first.starts_with("ok "), "{first}");
+        send(signal, &child);
+        let rest: Vec<_> = output.collect();
+        assert_eq!(child.wait().expect("an end").code(), Some(code), "{rest:?}");
+        assert!(rest.iter().any(|line| line.contains("interrupted")), "{rest:?}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once_though_nobody_reads_the_results() {
+    let list = file("list", &"gopher://host/with/a/path/that/makes/the/line/longer\n".repeat(20_000));
+    let mut child = prober(&[&at(&list)]).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut output = BufReader::new(child.stdout.take().expect("a piped stdout")).lines();
+    output.next().expect("the first result").expect("UTF-8");
+    // The pipe is full and stays so: after the first signal the rest cannot be written.
+    let status = loop {
+        send("INT", &child);
+        if let Some(status) = child.try_wait().expect("a child of ours") {
+            break status;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(status.code(), Some(130));
+}
+
+fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "kill sends a signal");
+}

@@ -1,0 +1,207 @@
+//! What is printed where: formats, colours, secrets, files, and pipes that close.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use crate::server::Server;
+use crate::{at, file, prober, ran, scratch, shell};
+
+#[test]
+fn json_has_every_key_in_the_order_of_the_schema_and_phases_that_add_up() {
+    let run = ran(&mut prober(&["--format", "jsonl", "-L", &Server::site().url("/redirect")]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let keys = [
+        "schema_version",
+        "index",
+        "round",
+        "attempt",
+        "started_at",
+        "url",
+        "url_effective",
+        "ok",
+        "status",
+        "error",
+        "exitcode",
+        "method",
+        "http_version",
+        "addresses",
+        "remote_ip",
+        "remote_port",
+        "local_ip",
+        "local_port",
+        "reused",
+        "body_bytes",
+        "body_sha256",
+        "headers",
+        "redirect_url",
+        "redirects",
+        "phases_ms",
+        "headers_ms",
+        "total_ms",
+        "queue_ms",
+        "loop_lag_ms",
+        "tls",
+    ];
+    let mut at = 0;
+    for key in keys {
+        let found = run.stdout[at..].find(&format!("\"{key}\":"));
+        at += found.unwrap_or_else(|| panic!("{key} is missing or out of order in {}", run.stdout));
+    }
+    let result = &run.json()[0];
+    assert_eq!((&result["status"], &result["body_bytes"]), (&200.into(), &5.into()));
+    assert_eq!(result["redirects"][0]["status"], 302);
+    assert!(result["url_effective"].as_str().is_some_and(|url| url.ends_with("/ok")));
+    assert!(result["local_port"].is_u64() && result["addresses"][0] == "127.0.0.1");
+    for part in [result, &result["redirects"][0]] {
+        let nanos = |value: &serde_json::Value| (value.as_f64().unwrap_or(0.0) * 1e6).round() as u64;
+        let sum: u64 = part["phases_ms"].as_object().expect("an object").values().map(nanos).sum();
+        assert_eq!(sum, nanos(&part["total_ms"]), "{part}");
+    }
+}
+
+#[test]
+fn a_redirect_is_red_unless_it_may_be_followed() {
+    let site = Server::site();
+    let run = ran(&mut prober(&[&site.url("/redirect")]));
+    assert_eq!(run.code, Some(1));
+    assert!(run.results()[0].contains("302 Found: redirects to") && run.results()[0].contains("-L"), "{}", run.stdout);
+    assert_eq!(ran(&mut prober(&["-L", &site.url("/redirect")])).code, Some(0));
+    assert_eq!(ran(&mut prober(&["--expect-status", "3xx", &site.url("/redirect")])).code, Some(0));
+    let run = ran(&mut prober(&["-L", "--max-redirs", "3", "--format", "jsonl", &site.url("/loop")]));
+    assert_eq!(run.json()[0]["error"]["kind"], "too-many-redirects");
+    assert_eq!(run.json()[0]["redirects"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn kept_connections_are_used_again_only_when_asked_for() {
+    let url = Server::site().url("/kept");
+    for (arguments, reused) in [(vec!["--keepalive"], true), (vec![], false)] {
+        let mut all = vec!["--format", "jsonl", "--parallel-max", "1"];
+        all.extend(arguments);
+        all.extend([url.as_str(), url.as_str()]);
+        let run = ran(&mut prober(&all));
+        assert_eq!(run.code, Some(0), "{}", run.stdout);
+        assert_eq!(run.json()[1]["reused"], reused, "{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_method_without_body_and_headers_of_ones_own() {
+    let server = Server::accept(|mut stream| {
+        let mut head = vec![0; 4096];
+        let count = stream.read(&mut head).unwrap_or(0);
+        let head = String::from_utf8_lossy(&head[..count]).into_owned();
+        let good = head.starts_with("HEAD / HTTP/1.1\r\n")
+            && head.contains("\r\nX-One: 1\r\n")
+            && head.contains("\r\nX-Two: 2\r\n")
+            && head.contains("\r\nUser-Agent: me\r\n")
+            && !head.to_ascii_lowercase().contains("accept:");
+        let status = if good { "200 OK" } else { "400 Bad Request" };
+        let _ = std::io::Write::write_all(
+            &mut stream,
+            format!("HTTP/1.1 {status}\r\nContent-Length: 9\r\n\r\n").as_bytes(),
+        );
+    });
+    let headers = file("headers", "X-Two: 2\nUser-Agent: me\n");
+    let run =
+        ran(&mut prober(&["-X", "HEAD", "-H", "X-One: 1", "-H", &at(&headers), "-H", "Accept:", &server.url("/")]));
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn secrets_are_printed_in_no_format() {
+    let site = Server::site();
+    let with_password = |path| site.url(path).replace("http://", "http://me:hunter2@");
+    let list = file("list", &format!("{}\nhttp://me:hunter2@a b/\n", with_password("/secret")));
+    for options in [vec!["-v"], vec!["--format", "jsonl"], vec!["--format", "jsonl", "-L"]] {
+        let mut arguments = options.clone();
+        let first = with_password("/redirect");
+        let list = at(&list);
+        arguments.extend(["-H", "Cookie: hunter2", "-H", "Proxy-Authorization: hunter2", &first, &list]);
+        let run = ran(&mut prober(&arguments));
+        assert!(!run.stdout.contains("hunter2") && !run.stderr.contains("hunter2"), "{}{}", run.stdout, run.stderr);
+        assert!(run.stdout.contains("<secret>@"), "{}", run.stdout);
+        assert!(run.stdout.contains("-v") || run.stdout.to_lowercase().contains("x-open"), "{}", run.stdout);
+    }
+    let run = ran(&mut prober(&["-H", "Authorization hunter2", &site.url("/ok")]));
+    assert_eq!(run.code, Some(2));
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+}
+
+#[test]
+fn what_a_server_sends_cannot_drive_the_terminal() {
+    for options in [["-v", "--color=never"], ["--format", "jsonl"]] {
+        let run = ran(prober(&options).arg(Server::site().url("/escape")));
+        assert_eq!(run.code, Some(1));
+        let obeyed = |c: char| c.is_control() && c != '\n';
+        assert!(!run.stdout.contains(obeyed), "{:?}", run.stdout);
+        assert!(run.stdout.contains("9b"), "the control character is shown: {:?}", run.stdout);
+    }
+}
+
+#[test]
+fn colour_is_for_people_and_quiet_is_for_failures() {
+    let site = Server::site();
+    let (good, bad) = (site.url("/ok"), site.url("/missing"));
+    let run = ran(&mut prober(&["--color", "always", &good, &bad]));
+    assert!(run.stdout.contains("\x1b[32mok ") && run.stdout.contains("\x1b[31mFAIL "), "{:?}", run.stdout);
+    assert!(!ran(&mut prober(&[&good, &bad])).stdout.contains('\x1b'));
+    let run = ran(&mut prober(&["-q", &good, &bad]));
+    assert_eq!((run.stdout.lines().count(), run.stderr.as_str()), (1, ""));
+    assert!(run.stdout.starts_with("FAIL "), "{}", run.stdout);
+    let run = ran(&mut prober(&["--format", "jsonl", &good, &bad]));
+    assert!(run.stderr.contains("2 probed: 1 ok, 1 failed (1 status)"), "{}", run.stderr);
+}
+
+#[test]
+fn a_file_of_results_appears_when_it_is_complete() {
+    let path = scratch("results.txt");
+    std::fs::write(&path, "old").expect("the scratch directory takes a file");
+    let name = path.display().to_string();
+    let run = ran(&mut prober(&["-o", &name, &Server::site().url("/ok")]));
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
+    assert!(run.stderr.contains("1 probed: 1 ok"), "{}", run.stderr);
+    let written = std::fs::read_to_string(&path).expect("the results");
+    assert!(written.starts_with("ok ") && written.lines().count() == 1, "{written}");
+    let directory = path.parent().expect("a directory");
+    let leftover = std::fs::read_dir(directory)
+        .expect("a readable directory")
+        .flatten()
+        .any(|entry| entry.path() != path && entry.file_name().to_string_lossy().contains("results.txt."));
+    assert!(!leftover, "the file under its other name is gone");
+}
+
+#[test]
+fn a_reader_who_leaves_ends_the_run_quietly() {
+    let list = file("list", &"gopher://host/\n".repeat(50_000));
+    let mut child =
+        prober(&[&at(&list)]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut output = BufReader::new(child.stdout.take().expect("a piped stdout"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a first line");
+    assert!(line.starts_with("FAIL "), "{line}");
+    drop(output);
+    let end = child.wait_with_output().expect("an end");
+    assert_eq!(end.status.code(), Some(141));
+    assert_eq!(String::from_utf8_lossy(&end.stderr), "");
+}
+
+#[test]
+fn a_full_device_is_an_error_with_a_sentence() {
+    if !std::path::Path::new("/dev/full").exists() {
+        eprintln!("skipped: there is no /dev/full here");
+        return;
+    }
+    let run = ran(&mut shell(&format!("prober {} >/dev/full", Server::site().url("/ok"))));
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("cannot write the results"), "{}", run.stderr);
+}
+
+#[test]
+fn help_and_version_go_to_stdout_and_end_well() {
+    for option in ["--help", "-h", "--version"] {
+        let run = ran(&mut prober(&[option]));
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{option}");
+        assert!(run.stdout.contains("prober"));
+    }
+}

@@ -1,0 +1,122 @@
+//! A small blocking HTTP server in the test's own process, which can be told to misbehave.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+
+/// A server on a port of the system's choice; it lives as long as the test process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Server {
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Answers each request with `answer(stream, path)`; true keeps the connection for another request.
+    pub(crate) fn start(answer: impl Fn(&mut TcpStream, &str) -> bool + Send + Sync + 'static) -> Server {
+        Server::accept(move |mut stream| {
+            while let Some(path) = read_request(&mut stream) {
+                if !answer(&mut stream, &path) {
+                    return;
+                }
+            }
+        })
+    }
+
+    /// Hands each connection to `serve`, in a thread of its own.
+    pub(crate) fn accept(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
+        let address = listener.local_addr().expect("the address of a listener");
+        let serve = Arc::new(serve);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let serve = serve.clone();
+                std::thread::spawn(move || serve(stream));
+            }
+        });
+        Server { address }
+    }
+
+    /// The site that most tests probe: the path says what happens.
+    pub(crate) fn site() -> Server {
+        Server::start(|stream, path| {
+            match path {
+                "/ok" => respond(stream, "200 OK", "", "hello"),
+                "/kept" => {
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nkept");
+                    return true;
+                }
+                "/redirect" => respond(stream, "302 Found", "Location: /ok\r\n", ""),
+                "/loop" => respond(stream, "302 Found", "Location: /loop\r\n", ""),
+                "/secret" => respond(stream, "200 OK", "Set-Cookie: id=hunter2\r\nX-Open: yes\r\n", ""),
+                "/escape" => respond(stream, "404 N\u{9b}31mope", "X-Bell: \u{9b}2J\r\n", ""),
+                "/early" => drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")),
+                "/garbage" => drop(stream.write_all(b"\x00\x01 what is this?\r\n\r\n")),
+                "/endless" => while stream.write_all(b"X-More: and more and more and more\r\n").is_ok() {},
+                "/endless-head" => {
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+                    while stream.write_all(b"X-More: and more and more and more\r\n").is_ok() {}
+                }
+                "/stall" => wait_for_hangup(stream),
+                "/empty" => {}
+                _ => respond(stream, "404 Not Found", "", "nothing here"),
+            }
+            false
+        })
+    }
+
+    /// A server that resets each connection once a request has come: it closes with the request unread.
+    pub(crate) fn resetting() -> Server {
+        Server::accept(|stream| drop(stream.peek(&mut [0])))
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+/// Writes a whole response, after which the connection closes.
+pub(crate) fn respond(stream: &mut TcpStream, status: &str, headers: &str, body: &str) {
+    let length = body.len();
+    // The prober may have gone; that is for the test to see.
+    let _ = write!(stream, "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+}
+
+/// Returns when the other side has closed the connection.
+pub(crate) fn wait_for_hangup(stream: &mut TcpStream) {
+    while matches!(stream.read(&mut [0; 64]), Ok(count) if count > 0) {}
+}
+
+/// Reads a request's head and returns its path; `None` when the connection closes instead.
+fn read_request(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return None,
+        }
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    head.split(' ').nth(1).map(str::to_owned)
+}
+
+/// Holds whoever waits until somebody opens it.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(Mutex<usize>, Condvar);
+
+impl Gate {
+    /// Adds one to those who have come, and wakes all that wait.
+    pub(crate) fn arrive(&self) {
+        *self.0.lock().expect("no test panics with this lock") += 1;
+        self.1.notify_all();
+    }
+
+    /// Waits until `count` have come.
+    pub(crate) fn wait_for(&self, count: usize) {
+        let mut come = self.0.lock().expect("no test panics with this lock");
+        while *come < count {
+            come = self.1.wait(come).expect("no test panics with this lock");
+        }
+    }
+}
