@@ -10,8 +10,14 @@ MESSAGE = 64
 ROUND = 100
 
 
+def now():
+    return time.thread_time(), time.perf_counter()
+
+
 def report(start, units):
-    print("ns {0:.1f}".format((time.perf_counter() - start) * 1e9 / units))
+    cpu, wall = now()
+    print("ns {0:.1f}".format((cpu - start[0]) * 1e9 / units))
+    print("wall {0:.1f}".format((wall - start[1]) * 1e9 / units))
 
 
 def resident():
@@ -26,14 +32,14 @@ async def nothing():
 
 
 async def one_by_one(count):
-    start = time.perf_counter()
+    start = now()
     for _ in range(count):
         await asyncio.create_task(nothing())
     report(start, count)
 
 
 async def create_then_gather(count):
-    start = time.perf_counter()
+    start = now()
     tasks = [asyncio.create_task(nothing()) for _ in range(count)]
     await asyncio.gather(*tasks)
     report(start, count)
@@ -46,7 +52,7 @@ async def round_robin(count):
         for _ in range(each):
             await asyncio.sleep(0)
 
-    start = time.perf_counter()
+    start = now()
     await asyncio.gather(*[asyncio.create_task(turns()) for _ in range(ROUND)])
     report(start, each * ROUND)
 
@@ -54,24 +60,23 @@ async def round_robin(count):
 async def ping_pong(count):
     there, back = asyncio.Queue(), asyncio.Queue()
 
-    async def second():
+    async def other():
         for _ in range(count):
             await back.put(await there.get())
 
-    async def first():
-        for n in range(count):
-            await there.put(n)
-            await back.get()
-
-    start = time.perf_counter()
-    await asyncio.gather(first(), second())
+    task = asyncio.create_task(other())
+    start = now()
+    for n in range(count):
+        await there.put(n)
+        await back.get()
     report(start, count)
+    await task
 
 
 async def sleepers(count):
     await asyncio.sleep(0)
     before = resident()
-    start = time.perf_counter()
+    start = now()
     tasks = [asyncio.create_task(asyncio.sleep(3600)) for _ in range(count)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -99,7 +104,7 @@ async def echo(count, connections):
             await reader.readexactly(MESSAGE)
         writer.close()
 
-    start = time.perf_counter()
+    start = now()
     await asyncio.gather(*[client(reader, writer) for reader, writer in pairs])
     report(start, each * connections)
     server.close()

@@ -25,10 +25,7 @@ pub struct Lines {
 
 impl Lines {
     pub fn new() -> Lines {
-        Lines {
-            out: RefCell::new(BufWriter::new(std::io::stdout().lock())),
-            failed: RefCell::new(0),
-        }
+        Lines { out: RefCell::new(BufWriter::new(std::io::stdout().lock())), failed: RefCell::new(0) }
     }
 
     pub fn print(&self, url: &str, outcome: &Outcome) {

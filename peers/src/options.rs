@@ -29,10 +29,7 @@ impl Options {
         };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
-            let mut value = || {
-                args.next()
-                    .unwrap_or_else(|| stop(&format!("{arg} needs a value")))
-            };
+            let mut value = || args.next().unwrap_or_else(|| stop(&format!("{arg} needs a value")));
             match arg.as_str() {
                 "--parallel-max" => options.parallel = number(&value()),
                 "--max-time" => options.max_time = Duration::from_secs(number(&value()) as u64),
@@ -54,8 +51,7 @@ impl Options {
 }
 
 fn number(text: &str) -> usize {
-    text.parse()
-        .unwrap_or_else(|_| stop(&format!("{text} is no number")))
+    text.parse().unwrap_or_else(|_| stop(&format!("{text} is no number")))
 }
 
 fn stop(why: &str) -> ! {

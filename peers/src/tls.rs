@@ -47,10 +47,8 @@ pub fn client_config(provider_name: &str, cacert: &str) -> Fallible<ClientConfig
 
 pub fn server_config(provider_name: &str, chain: &str, key: &str) -> Fallible<ServerConfig> {
     let chain = CertificateDer::pem_file_iter(chain)?.collect::<Result<Vec<_>, _>>()?;
-    Ok(
-        ServerConfig::builder_with_provider(provider(provider_name)?)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, PrivateKeyDer::from_pem_file(key)?)?,
-    )
+    Ok(ServerConfig::builder_with_provider(provider(provider_name)?)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivateKeyDer::from_pem_file(key)?)?)
 }

@@ -31,28 +31,19 @@ fn main() -> Fallible<()> {
     }
     times.sort_unstable();
     let mean = times.iter().sum::<Duration>().as_nanos() / count.max(1) as u128;
-    let median = times
-        .get(count / 2)
-        .ok_or("no handshake asked for")?
-        .as_nanos();
+    let median = times.get(count / 2).ok_or("no handshake asked for")?.as_nanos();
     println!("ns {median}\nmean {mean}\nversion {version:?}");
     Ok(())
 }
 
 /// One whole handshake; the time is the client's alone, to the last byte that it has to send before its request.
-fn handshake(
-    client: &Arc<ClientConfig>,
-    server: &Arc<rustls::ServerConfig>,
-) -> Fallible<(Duration, ClientConnection)> {
+fn handshake(client: &Arc<ClientConfig>, server: &Arc<rustls::ServerConfig>) -> Fallible<(Duration, ClientConnection)> {
     let mut wire = Vec::with_capacity(8192);
     let mut server = ServerConnection::new(server.clone())?;
     let mut spent = Duration::ZERO;
 
     let start = Instant::now();
-    let mut client = ClientConnection::new(
-        client.clone(),
-        ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-    )?;
+    let mut client = ClientConnection::new(client.clone(), ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)))?;
     client.write_tls(&mut wire)?;
     spent += start.elapsed();
 
@@ -77,10 +68,7 @@ fn handshake(
     Ok((spent, client))
 }
 
-fn feed(
-    mut bytes: &[u8],
-    mut read: impl FnMut(&mut dyn std::io::Read) -> std::io::Result<usize>,
-) -> Fallible<()> {
+fn feed(mut bytes: &[u8], mut read: impl FnMut(&mut dyn std::io::Read) -> std::io::Result<usize>) -> Fallible<()> {
     while !bytes.is_empty() {
         read(&mut bytes)?;
     }

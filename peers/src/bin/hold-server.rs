@@ -24,18 +24,14 @@ fn main() -> Fallible<()> {
         }
     }
     let acceptor = match (chain, key) {
-        (Some(chain), Some(key)) => Some(TlsAcceptor::from(Arc::new(tls::server_config(
-            "ring", &chain, &key,
-        )?))),
+        (Some(chain), Some(key)) => Some(TlsAcceptor::from(Arc::new(tls::server_config("ring", &chain, &key)?))),
         _ => None,
     };
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
         std::process::exit(0);
     });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let socket = TcpSocket::new_v4()?;
         socket.bind("127.0.0.1:0".parse()?)?;
@@ -45,11 +41,7 @@ fn main() -> Fallible<()> {
     })
 }
 
-async fn serve(
-    listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
-    hold: Duration,
-) -> Fallible<()> {
+async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, hold: Duration) -> Fallible<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         let acceptor = acceptor.clone();
@@ -66,10 +58,7 @@ async fn serve(
     }
 }
 
-async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
-    hold: Duration,
-) -> std::io::Result<()> {
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, hold: Duration) -> std::io::Result<()> {
     let mut head = Vec::with_capacity(512);
     while !head.windows(4).any(|w| w == b"\r\n\r\n") {
         if stream.read_buf(&mut head).await? == 0 {
@@ -78,8 +67,6 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     }
     drop(head);
     tokio::time::sleep(hold).await;
-    stream
-        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
-        .await?;
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n").await?;
     stream.shutdown().await
 }

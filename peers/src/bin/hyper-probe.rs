@@ -26,26 +26,14 @@ type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Fallible<()> {
     let mut options = Options::from_args();
-    let config = options
-        .cacert
-        .as_deref()
-        .map(|ca| tls::client_config(&options.provider, ca))
-        .transpose()?;
+    let config = options.cacert.as_deref().map(|ca| tls::client_config(&options.provider, ca)).transpose()?;
     let urls = RefCell::new(std::mem::take(&mut options.urls).into_iter());
-    let shared = Rc::new(Shared {
-        urls,
-        lines: Lines::new(),
-        config: config.map(Arc::new),
-        options,
-    });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let shared = Rc::new(Shared { urls, lines: Lines::new(), config: config.map(Arc::new), options });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let set = LocalSet::new();
     set.block_on(&runtime, async {
-        let workers: Vec<_> = (0..shared.options.parallel)
-            .map(|_| tokio::task::spawn_local(work(shared.clone())))
-            .collect();
+        let workers: Vec<_> =
+            (0..shared.options.parallel).map(|_| tokio::task::spawn_local(work(shared.clone()))).collect();
         for worker in workers {
             worker.await?;
         }
@@ -81,11 +69,7 @@ async fn work(shared: Rc<Shared>) {
     }
 }
 
-async fn probe(
-    shared: &Shared,
-    url: &str,
-    kept: &mut Option<SendRequest<Empty<Bytes>>>,
-) -> Fallible<(u16, Duration)> {
+async fn probe(shared: &Shared, url: &str, kept: &mut Option<SendRequest<Empty<Bytes>>>) -> Fallible<(u16, Duration)> {
     let start = Instant::now();
     let uri: Uri = url.parse()?;
     let mut request = Request::get(uri.path_and_query().map_or("/", |p| p.as_str()))
@@ -106,19 +90,11 @@ async fn probe(
     let https = uri.scheme_str() == Some("https");
     let host = uri.host().ok_or("a URL without a host")?;
     let ip: IpAddr = host.parse()?;
-    let stream = TcpStream::connect(SocketAddr::new(
-        ip,
-        uri.port_u16().unwrap_or(if https { 443 } else { 80 }),
-    ))
-    .await?;
+    let stream =
+        TcpStream::connect(SocketAddr::new(ip, uri.port_u16().unwrap_or(if https { 443 } else { 80 }))).await?;
     if https {
-        let config = shared
-            .config
-            .as_ref()
-            .ok_or("an https URL needs --cacert")?;
-        let stream = TlsConnector::from(config.clone())
-            .connect(ServerName::from(ip), stream)
-            .await?;
+        let config = shared.config.as_ref().ok_or("an https URL needs --cacert")?;
+        let stream = TlsConnector::from(config.clone()).connect(ServerName::from(ip), stream).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         drive(shared, sender, connection, request, start, kept).await
     } else {

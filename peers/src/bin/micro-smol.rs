@@ -1,12 +1,12 @@
 //! M1 to M6 on smol's single-threaded executor. `smol::block_on` drives it and looks at the kernel by itself.
 
-use peers::micro::{Case, MESSAGE, ROUND, resident};
+use peers::micro::{Case, MESSAGE, ROUND, Start, resident};
 use smol::channel::unbounded;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
 use smol::{LocalExecutor, Timer};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 type Executor = Rc<LocalExecutor<'static>>;
@@ -37,7 +37,7 @@ async fn one_by_one(case: &Case, ex: &Executor) -> Fallible<()> {
     for _ in 0..case.count / 10 {
         ex.spawn(async {}).await;
     }
-    let start = Instant::now();
+    let start = Start::now();
     for _ in 0..case.count {
         ex.spawn(async {}).await;
     }
@@ -46,10 +46,8 @@ async fn one_by_one(case: &Case, ex: &Executor) -> Fallible<()> {
 }
 
 async fn create_then_gather(case: &Case, ex: &Executor) -> Fallible<()> {
-    let start = Instant::now();
-    let tasks: Vec<_> = (0..case.count)
-        .map(|n| ex.spawn(async move { n }))
-        .collect();
+    let start = Start::now();
+    let tasks: Vec<_> = (0..case.count).map(|n| ex.spawn(async move { n })).collect();
     let mut results = Vec::with_capacity(tasks.len());
     for task in tasks {
         results.push(task.await);
@@ -60,7 +58,7 @@ async fn create_then_gather(case: &Case, ex: &Executor) -> Fallible<()> {
 
 async fn round_robin(case: &Case, ex: &Executor) -> Fallible<()> {
     let each = case.count / ROUND;
-    let start = Instant::now();
+    let start = Start::now();
     let tasks: Vec<_> = (0..ROUND)
         .map(|_| {
             ex.spawn(async move {
@@ -78,27 +76,23 @@ async fn round_robin(case: &Case, ex: &Executor) -> Fallible<()> {
 }
 
 async fn ping_pong(case: &Case, ex: &Executor) -> Fallible<()> {
-    let (to, from_first) = unbounded::<usize>();
-    let (back, from_second) = unbounded::<usize>();
-    let count = case.count;
-    let second = ex.spawn(async move {
-        while let Ok(n) = from_first.recv().await {
+    let (to, from_here) = unbounded::<usize>();
+    let (back, from_other) = unbounded::<usize>();
+    let other = ex.spawn(async move {
+        while let Ok(n) = from_here.recv().await {
             if back.send(n).await.is_err() {
                 break;
             }
         }
     });
-    let first = ex.spawn(async move {
-        for n in 0..count {
-            if to.send(n).await.is_err() || from_second.recv().await.is_err() {
-                break;
-            }
-        }
-    });
-    let start = Instant::now();
-    first.await;
-    case.report(start, count);
-    second.await;
+    let start = Start::now();
+    for n in 0..case.count {
+        to.send(n).await?;
+        from_other.recv().await?;
+    }
+    case.report(start, case.count);
+    drop(to);
+    other.await;
     Ok(())
 }
 
@@ -106,7 +100,7 @@ async fn sleepers(case: &Case, ex: &Executor) -> Fallible<()> {
     let mut tasks = Vec::with_capacity(case.count);
     smol::future::yield_now().await;
     let before = resident();
-    let start = Instant::now();
+    let start = Start::now();
     for _ in 0..case.count {
         tasks.push(ex.spawn(async {
             Timer::after(Duration::from_secs(3600)).await;
@@ -133,7 +127,7 @@ async fn echo(case: &Case, ex: &Executor) -> Fallible<()> {
         server.set_nodelay(true)?;
         pairs.push((client, server));
     }
-    let start = Instant::now();
+    let start = Start::now();
     let mut tasks = Vec::new();
     for (mut client, mut server) in pairs {
         ex.spawn(async move {

@@ -4,8 +4,8 @@
 //! The case runs inside a spawned task, or (`--root`) in the future given to `block_on`, where `#[tokio::main]` puts a
 //! program's own code: tokio looks at the kernel each time that one waits, whatever the interval.
 
-use peers::micro::{Case, MESSAGE, ROUND, resident};
-use std::time::{Duration, Instant};
+use peers::micro::{Case, MESSAGE, ROUND, Start, resident};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -22,11 +22,7 @@ fn main() -> Fallible<()> {
     let runtime = builder.build()?;
     runtime.block_on(async {
         let _idle = TcpListener::bind("127.0.0.1:0").await?;
-        if case.root {
-            run(&case).await
-        } else {
-            tokio::spawn(async move { run(&case).await }).await?
-        }
+        if case.root { run(&case).await } else { tokio::spawn(async move { run(&case).await }).await? }
     })
 }
 
@@ -46,7 +42,7 @@ async fn one_by_one(case: &Case) -> Fallible<()> {
     for _ in 0..case.count / 10 {
         tokio::spawn(async {}).await?;
     }
-    let start = Instant::now();
+    let start = Start::now();
     for _ in 0..case.count {
         tokio::spawn(async {}).await?;
     }
@@ -55,10 +51,8 @@ async fn one_by_one(case: &Case) -> Fallible<()> {
 }
 
 async fn create_then_gather(case: &Case) -> Fallible<()> {
-    let start = Instant::now();
-    let tasks: Vec<_> = (0..case.count)
-        .map(|n| tokio::spawn(async move { n }))
-        .collect();
+    let start = Start::now();
+    let tasks: Vec<_> = (0..case.count).map(|n| tokio::spawn(async move { n })).collect();
     let mut results = Vec::with_capacity(tasks.len());
     for task in tasks {
         results.push(task.await?);
@@ -69,7 +63,7 @@ async fn create_then_gather(case: &Case) -> Fallible<()> {
 
 async fn round_robin(case: &Case) -> Fallible<()> {
     let each = case.count / ROUND;
-    let start = Instant::now();
+    let start = Start::now();
     let tasks: Vec<_> = (0..ROUND)
         .map(|_| {
             tokio::spawn(async move {
@@ -86,35 +80,32 @@ async fn round_robin(case: &Case) -> Fallible<()> {
     Ok(())
 }
 
+/// The other end is a task of its own, this one is the case's.
 async fn ping_pong(case: &Case) -> Fallible<()> {
-    let (to, mut from_first) = mpsc::unbounded_channel::<usize>();
-    let (back, mut from_second) = mpsc::unbounded_channel::<usize>();
-    let count = case.count;
-    let second = tokio::spawn(async move {
-        while let Some(n) = from_first.recv().await {
+    let (to, mut from_here) = mpsc::unbounded_channel::<usize>();
+    let (back, mut from_other) = mpsc::unbounded_channel::<usize>();
+    let other = tokio::spawn(async move {
+        while let Some(n) = from_here.recv().await {
             if back.send(n).is_err() {
                 break;
             }
         }
     });
-    let first = tokio::spawn(async move {
-        for n in 0..count {
-            if to.send(n).is_err() || from_second.recv().await.is_none() {
-                break;
-            }
-        }
-    });
-    let start = Instant::now();
-    first.await?;
-    case.report(start, count);
-    Ok(second.await?)
+    let start = Start::now();
+    for n in 0..case.count {
+        to.send(n)?;
+        from_other.recv().await.ok_or("the other end is gone")?;
+    }
+    case.report(start, case.count);
+    drop(to);
+    Ok(other.await?)
 }
 
 async fn sleepers(case: &Case) -> Fallible<()> {
     let mut tasks = Vec::with_capacity(case.count);
     tokio::task::yield_now().await;
     let before = resident();
-    let start = Instant::now();
+    let start = Start::now();
     for _ in 0..case.count {
         tasks.push(tokio::spawn(tokio::time::sleep(Duration::from_secs(3600))));
     }
@@ -137,7 +128,7 @@ async fn echo(case: &Case) -> Fallible<()> {
         server.set_nodelay(true)?;
         pairs.push((client, server));
     }
-    let start = Instant::now();
+    let start = Start::now();
     let mut tasks = Vec::new();
     for (mut client, mut server) in pairs {
         tokio::spawn(async move {

@@ -31,9 +31,7 @@ fn main() -> Fallible<()> {
     let keepalive = options.keepalive;
     let urls = Rc::new(RefCell::new(std::mem::take(&mut options.urls).into_iter()));
     let lines = Rc::new(Lines::new());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let set = LocalSet::new();
     set.block_on(&runtime, async {
         let workers: Vec<_> = (0..options.parallel)
@@ -44,9 +42,7 @@ fn main() -> Fallible<()> {
                         let Some(url) = urls.borrow_mut().next() else {
                             return;
                         };
-                        let outcome: Outcome = probe(&client, &url, keepalive)
-                            .await
-                            .map_err(|e| e.to_string());
+                        let outcome: Outcome = probe(&client, &url, keepalive).await.map_err(|e| e.to_string());
                         lines.print(&url, &outcome);
                     }
                 })
@@ -64,11 +60,7 @@ fn main() -> Fallible<()> {
     }
 }
 
-async fn probe(
-    client: &reqwest::Client,
-    url: &str,
-    keepalive: bool,
-) -> Result<(u16, Duration), reqwest::Error> {
+async fn probe(client: &reqwest::Client, url: &str, keepalive: bool) -> Result<(u16, Duration), reqwest::Error> {
     let start = Instant::now();
     let mut request = client.get(url);
     if !keepalive {
