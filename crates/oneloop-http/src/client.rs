@@ -30,7 +30,7 @@ use crate::request;
 use crate::resolver::{Family, Resolver};
 use crate::response::Response;
 use crate::target;
-use crate::tls::LazyConfig;
+use crate::tls::{Authorities, LazyConfig};
 
 /// Makes requests. Clones share everything.
 #[derive(Clone)]
@@ -110,7 +110,7 @@ impl std::fmt::Debug for ClientSession {
 /// How a [`ClientSession`] is to be.
 #[derive(Default)]
 pub struct SessionBuilder {
-    ca_file: Option<PathBuf>,
+    authorities: Authorities,
     insecure: bool,
     fresh_connections: bool,
     family: Option<Family>,
@@ -128,7 +128,14 @@ impl SessionBuilder {
     /// Trust the certificates in this PEM file, instead of Mozilla's roots.
     #[must_use]
     pub fn ca_file(mut self, file: impl Into<PathBuf>) -> SessionBuilder {
-        self.ca_file = Some(file.into());
+        self.authorities = Authorities::File(file.into());
+        self
+    }
+
+    /// Trust the certificates in this PEM text, instead of Mozilla's roots.
+    #[must_use]
+    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> SessionBuilder {
+        self.authorities = Authorities::Pem(pem.into());
         self
     }
 
@@ -213,7 +220,7 @@ impl SessionBuilder {
         let connector = Connector {
             resolver: self.resolver.unwrap_or_else(|| Rc::new(Resolver::system())),
             connect: self.connect,
-            tls: LazyConfig::new(self.ca_file.as_deref(), self.insecure)?,
+            tls: LazyConfig::new(&self.authorities, self.insecure)?,
             family: self.family.unwrap_or(Family::Any),
             record_local_addr: self.record_local_addr,
         };
@@ -232,7 +239,7 @@ impl SessionBuilder {
 impl std::fmt::Debug for SessionBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SessionBuilder")
-            .field("ca_file", &self.ca_file)
+            .field("authorities", &self.authorities)
             .field("insecure", &self.insecure)
             .finish_non_exhaustive()
     }

@@ -16,7 +16,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::fmt::Debug;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -42,23 +42,50 @@ fn provider() -> CryptoProvider {
     return rustls::crypto::ring::default_provider();
 }
 
-/// The certificates of `file` (PEM), as roots.
-pub(crate) fn roots_from_file(file: &Path) -> Result<RootCertStore> {
-    let name = file.display();
-    let refuse = |why: String| Error::new(ErrorKind::Local, why).with_detail("CaFile");
+/// Whom a session trusts.
+#[derive(Debug, Default)]
+pub(crate) enum Authorities {
+    /// Mozilla's roots, as compiled in.
+    #[default]
+    Bundled,
+    /// The certificates in this file (PEM).
+    File(PathBuf),
+    /// The certificates in this text (PEM).
+    Pem(Vec<u8>),
+}
+
+impl Authorities {
+    /// The roots, where they are not the bundled ones.
+    fn roots(&self) -> Result<Option<RootCertStore>> {
+        match self {
+            Authorities::Bundled => Ok(None),
+            Authorities::Pem(pem) => roots_from_pem("the CA text", pem).map(Some),
+            Authorities::File(file) => {
+                let name = format!("the CA file {}", file.display());
+                let pem =
+                    std::fs::read(file).map_err(|error| unusable_roots(format!("cannot read {name}: {error}")))?;
+                roots_from_pem(&name, &pem).map(Some)
+            }
+        }
+    }
+}
+
+fn unusable_roots(why: String) -> Error {
+    Error::new(ErrorKind::Local, why).with_detail("CaFile")
+}
+
+/// The certificates in `pem`, as roots; `name` is for the message.
+fn roots_from_pem(name: &str, pem: &[u8]) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(file)
-        .map_err(|error| refuse(format!("cannot read the CA file {name}: {error}")))?;
-    for (index, certificate) in certificates.enumerate() {
+    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
         let number = index + 1;
-        let certificate =
-            certificate.map_err(|error| refuse(format!("the CA file {name} is not valid PEM: {error}")))?;
+        let certificate = certificate.map_err(|error| unusable_roots(format!("{name} is not valid PEM: {error}")))?;
         roots.add(certificate).map_err(|error| {
-            refuse(format!("certificate {number} in the CA file {name} cannot be used as a root: {error}"))
+            unusable_roots(format!("certificate {number} in {name} cannot be used as a root: {error}"))
         })?;
     }
     if roots.is_empty() {
-        return Err(refuse(format!("the CA file {name} holds no certificate (expected PEM, BEGIN CERTIFICATE)")));
+        return Err(unusable_roots(format!("{name} holds no certificate (expected PEM, BEGIN CERTIFICATE)")));
     }
     Ok(roots)
 }
@@ -98,8 +125,8 @@ pub(crate) struct LazyConfig {
 }
 
 impl LazyConfig {
-    pub(crate) fn new(ca_file: Option<&Path>, insecure: bool) -> Result<LazyConfig> {
-        let roots = RefCell::new(ca_file.map(roots_from_file).transpose()?);
+    pub(crate) fn new(authorities: &Authorities, insecure: bool) -> Result<LazyConfig> {
+        let roots = RefCell::new(authorities.roots()?);
         Ok(LazyConfig { roots, insecure, config: OnceCell::new() })
     }
 
@@ -281,7 +308,8 @@ impl TlsSession {
     /// is to be sent to `out`: on an error, the alert.
     pub(crate) fn receive(&mut self, input: &mut [u8], out: &mut Vec<u8>, plain: &mut dyn FnMut(&[u8])) -> Result<()> {
         debug_assert!(self.partial.is_empty(), "the partial record is part of the input");
-        let outcome = self.advance(input, out, plain);
+        let mut used = 0;
+        let outcome = self.advance(input, &mut used, out, plain);
         let news = self.collect_capture();
         let done = self.established && self.info.version.is_none();
         if news.is_some() || done {
@@ -290,15 +318,17 @@ impl TlsSession {
             self.info = Rc::new(info);
         }
         match outcome {
-            Ok(used) => {
+            Ok(()) => {
                 if let Some(rest) = input.get(used..).filter(|rest| !rest.is_empty()) {
                     self.partial = rest.to_vec();
                 }
                 Ok(())
             }
             Err(error) => {
-                // rustls has queued an alert for the peer; a second failure here would add nothing.
-                let _ = self.advance(&mut [], out, plain);
+                // rustls has queued an alert for the peer; a second failure here would add nothing. It must be given the
+                // rest of the same input: it remembers where in it the messages stand that it has not processed yet.
+                let rest = input.get_mut(used..).unwrap_or_default();
+                let _ = self.advance(rest, &mut 0, out, plain);
                 Err(tls_error(&error, self.established, self.wants_client_cert))
             }
         }
@@ -317,18 +347,20 @@ impl TlsSession {
         self.with_write_traffic(out, |traffic, out| append(out, 0, |room| traffic.queue_close_notify(room)))
     }
 
-    /// The state machine of rustls: asks what there is to do until there is nothing. Gives how much of `input` is used.
+    /// The state machine of rustls: asks what there is to do until there is nothing. Adds to `used` how much of `input`
+    /// has been used, on an error too.
     fn advance(
         &mut self,
         input: &mut [u8],
+        used: &mut usize,
         out: &mut Vec<u8>,
         plain: &mut dyn FnMut(&[u8]),
-    ) -> Result<usize, rustls::Error> {
-        let mut used = 0;
+    ) -> Result<(), rustls::Error> {
         loop {
-            let rest = input.get_mut(used..).unwrap_or_default();
+            let rest = input.get_mut(*used..).unwrap_or_default();
             let UnbufferedStatus { mut discard, state, .. } = self.connection.process_tls_records(rest);
-            let more = match state? {
+            let state = state.inspect_err(|_| *used += discard)?;
+            let more = match state {
                 ConnectionState::EncodeTlsData(mut record) => {
                     encode(&mut record, out)?;
                     true
@@ -347,7 +379,8 @@ impl TlsSession {
                 }
                 ConnectionState::PeerClosed | ConnectionState::Closed => {
                     self.peer_closed = true;
-                    return Ok(input.len());
+                    *used = input.len();
+                    return Ok(());
                 }
                 ConnectionState::WriteTraffic(_) => {
                     self.established = true;
@@ -355,9 +388,9 @@ impl TlsSession {
                 }
                 _ => false, // BlockedHandshake; early data does not happen to a client
             };
-            used += discard;
+            *used += discard;
             if !more {
-                return Ok(used);
+                return Ok(());
             }
         }
     }
