@@ -114,7 +114,7 @@ pub(super) fn parse_fields(bytes: &[u8], at: usize, limits: &Limits, lines: Line
 
 fn collect_fields(bytes: &[u8], at: usize, max: usize, lines: Lines) -> Parsed<(Headers, Declared)> {
     let source = &bytes[at..];
-    let mut few = [httparse::EMPTY_HEADER; 32];
+    let mut few = [httparse::EMPTY_HEADER; 64];
     let room = max.min(few.len());
     // Only for heads of more fields than nearly all have.
     let mut many = Vec::new();

@@ -106,6 +106,11 @@ impl Headers {
         HeadersIter { headers: self, at: 0 }
     }
 
+    /// As [`iter`](Headers::iter), with the names as the bytes that they are.
+    pub(super) fn raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|field| (self.slice(field.name), self.slice(field.value)))
+    }
+
     pub(super) fn slice(&self, range: (u32, u32)) -> &[u8] {
         slice(&self.bytes, range)
     }
@@ -166,8 +171,25 @@ impl fmt::Debug for Headers {
 
 /// Whether this octet may stand in a token (RFC 9110, 5.6.2): a method, a field name.
 pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    TOKEN[byte as usize]
 }
+
+/// A table, since it is asked for each octet that is sent.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
+    }
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] |= byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 /// Whether this octet may stand in a field value or a reason phrase: tab, space, visible ASCII, obs-text.
 pub(super) fn is_value_byte(byte: u8) -> bool {

@@ -62,7 +62,6 @@ pub use server::{RequestEvent, RequestReader, ResponseLine, ServerRequest, write
 ///
 /// Each limit ends in an error of class `too-large` ([`ProtoErrorKind::class`]), never in silent truncation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Bytes of one head: the first line, the fields, the empty line, and blank lines before it.
     /// All interim responses of one exchange together may take as much again. 128 KiB by default.

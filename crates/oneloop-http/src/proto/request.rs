@@ -126,8 +126,8 @@ fn check_request(request: &RequestHead<'_>) -> Result<(), ProtoError> {
 
 /// [`Headers::push`] has seen to the grammar; here it is about who may say what.
 pub(super) fn check_headers(headers: &Headers, own: &[&str]) -> Result<(), ProtoError> {
-    for (name, value) in headers {
-        if own.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+    for (name, value) in headers.raw() {
+        if own.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name)) {
             return refuse("a field that decides framing or the connection cannot be set by hand");
         }
         // A received head may be passed on, and obs-text in it.
@@ -139,8 +139,8 @@ pub(super) fn check_headers(headers: &Headers, own: &[&str]) -> Result<(), Proto
 }
 
 pub(super) fn write_fields(out: &mut Vec<u8>, headers: &Headers) {
-    for (name, value) in headers {
-        out.extend_from_slice(name.as_bytes());
+    for (name, value) in headers.raw() {
+        out.extend_from_slice(name);
         out.extend_from_slice(b": ");
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");

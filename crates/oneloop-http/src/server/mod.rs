@@ -90,7 +90,6 @@ impl Handler {
 
 /// How much a server puts up with.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub struct Options {
     /// Of requests: 16 KiB of head and 1 MiB of body by default.
     pub limits: Limits,
@@ -106,11 +105,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        let mut limits = Limits::default();
-        limits.max_head_bytes = 16 * 1024;
-        limits.max_body_bytes = 1024 * 1024;
         Options {
-            limits,
+            limits: Limits { max_head_bytes: 16 * 1024, max_body_bytes: 1024 * 1024, ..Limits::default() },
             idle_timeout: Duration::from_secs(60),
             request_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
