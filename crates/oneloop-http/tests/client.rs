@@ -377,8 +377,7 @@ fn faulty_responses_have_their_kinds_and_keep_what_arrived() {
                 peer.request().await;
                 peer.send(answer).await;
             });
-            let mut limits = Limits::default();
-            limits.max_body_bytes = 1000;
+            let limits = Limits { max_body_bytes: 1000, ..Limits::default() };
             let session = builder.limits(limits).build().unwrap();
             let exchange = Exchange::new();
             let error = match session.get("http://a/").exchange(&exchange).send().await {

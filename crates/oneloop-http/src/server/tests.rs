@@ -327,3 +327,53 @@ fn a_full_server_lets_others_wait_and_serves_them_later() {
     })
     .unwrap();
 }
+
+/// A certificate that nobody trusts.
+fn acceptor() -> TlsAcceptor {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    TlsAcceptor::from_pem(&made.cert.pem(), &made.signing_key.serialize_pem()).unwrap()
+}
+
+/// All of a response that the client gets from the site, over TLS; `Err` has the kind.
+async fn fetch(session: &crate::ClientSession, server: &Server, path: &str) -> std::result::Result<String, String> {
+    let kind = |error: crate::Error| error.kind().as_str().to_owned();
+    let url = format!("https://{}{path}", server.local_addr());
+    let mut response = session.get(url.as_str()).send().await.map_err(kind)?;
+    let body = response.read().await.map_err(kind)?.to_vec();
+    Ok(format!("{} {}", response.status().as_u16(), String::from_utf8_lossy(&body)))
+}
+
+#[test]
+fn the_same_site_is_served_over_tls() {
+    oneloop::run(async {
+        let server = Server::bind_tls("127.0.0.1:0".parse().unwrap(), acceptor(), Options::default(), site)?;
+        let other = |error: crate::Error| oneloop::Error::other(error);
+        let insecure = || crate::ClientSession::builder().insecure(true);
+        let session = insecure().build().map_err(other)?;
+        let kept_alive = insecure().keepalive(true).build().map_err(other)?;
+        for session in [&session, &kept_alive] {
+            for (path, expected) in [
+                ("/query?x", Ok("200 x")),
+                ("/chunks", Ok("200 onetwo")),
+                ("/empty", Ok("204 ")),
+                ("/close", Ok("200 bye")),
+                ("/truncated", Err("truncated-body")),
+                ("/nothing", Ok("404 no such page")),
+            ] {
+                let answer = fetch(session, &server, path).await;
+                assert_eq!(answer.as_deref().map_err(String::as_str), expected, "{path}");
+            }
+        }
+
+        // A client that turns away from the certificate, one that says no TLS, one that says nothing: no other suffers.
+        let careful = crate::ClientSession::new().map_err(other)?;
+        assert_eq!(fetch(&careful, &server, "/").await, Err("tls-untrusted".into()));
+        let mut plain = TcpStream::connect(server.local_addr()).await?;
+        plain.write_all(get("/").as_bytes()).await?;
+        let _silent = TcpStream::connect(server.local_addr()).await?;
+        assert_eq!(fetch(&session, &server, "/query?y").await, Ok("200 y".into()));
+        drop(kept_alive);
+        server.stop(Duration::ZERO).await
+    })
+    .unwrap();
+}
