@@ -196,16 +196,6 @@ pub(crate) struct Settings {
     pub(crate) verbose: bool,
 }
 
-impl Settings {
-    /// The time for a probe as people write it.
-    pub(crate) fn max_time_text(&self) -> String {
-        match self.max_time.as_secs_f64() {
-            seconds if seconds < 1.0 => format!("{} ms", seconds * 1e3),
-            seconds => format!("{seconds} s"),
-        }
-    }
-}
-
 /// Reads the command line. `--help` and `--version` come back as errors of clap's, too, which know how to end.
 pub(crate) fn parse(words: Vec<OsString>) -> Result<(Task, Settings), clap::Error> {
     let trailing_dashes = words.len() > 1 && words.last().is_some_and(|word| word == "--");

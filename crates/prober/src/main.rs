@@ -6,6 +6,7 @@
 
 mod cli;
 mod colour;
+mod demo;
 mod escape;
 mod exit;
 mod input;
@@ -53,18 +54,54 @@ fn main() -> ExitCode {
 
 /// Does what was asked for. An error is a sentence for stderr: nothing was probed.
 fn perform(task: Task, settings: Settings) -> Result<Run, String> {
-    let Task::Probe(sources) = task else {
-        return Err("the demo site is not part of this build".to_owned());
-    };
-    let input = input::Input::open(sources)?;
-    let parts = prepare(input, settings)?;
-    oneloop::run(run::run(parts)).map_err(|error| error.to_string())
+    match task {
+        Task::Probe(sources) => {
+            let parts = prepare(input::Input::open(sources)?, settings, None)?;
+            oneloop::run(run::run(parts)).map_err(|error| error.to_string())
+        }
+        Task::Demo => oneloop::run(probe_demo(settings)).map_err(|error| error.to_string()),
+        Task::ServeDemo => oneloop::run(serve_demo()).map_err(|error| error.to_string()),
+    }
+}
+
+/// Starts the demo site on this very loop and probes it.
+async fn probe_demo(settings: Settings) -> oneloop::Result<Run> {
+    let site = demo::start().await?;
+    let endpoints = site.endpoints();
+    let sources = endpoints.iter().map(|endpoint| cli::Source::Url(endpoint.url.clone().into())).collect();
+    let input = input::Input::open(sources).map_err(oneloop::Error::other)?;
+    let mut parts = prepare(input, settings, Some(site.ca_pem())).map_err(oneloop::Error::other)?;
+    parts.announced = endpoints.to_vec();
+    warn(&format!(
+        "no URL given: probing the built-in demo, {} endpoints on this very loop, many broken on purpose",
+        endpoints.len()
+    ));
+    run::run(parts).await
+}
+
+/// Serves the demo site until a signal comes.
+async fn serve_demo() -> oneloop::Result<Run> {
+    let event_loop = oneloop::get_running_loop()?;
+    let stop = event_loop.create_future();
+    let destination = Rc::new(output::Destination::open(None).map_err(oneloop::Error::other)?);
+    run::stop_on_signals(&event_loop, &stop, &destination)?;
+    let stopping = stop.clone();
+    let serving = oneloop::create_task(async move {
+        match demo::serve().await {
+            Err(error) if !error.is_cancelled() => drop(stopping.set_result(Ending::Broken(error.to_string()))),
+            _ => {}
+        }
+        Ok(())
+    });
+    let ending = stop.await?;
+    serving.cancel();
+    Ok(Run { ending, failures: 0 })
 }
 
 /// Makes the parts of a run out of the settings, and finds out what of them cannot be used.
-fn prepare(input: input::Input, settings: Settings) -> Result<Parts, String> {
+fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Result<Parts, String> {
     let settings = Rc::new(settings);
-    let prober = probe::Prober::new(settings.clone())?;
+    let prober = probe::Prober::new(settings.clone(), ca_pem)?;
     let destination = output::Destination::open(settings.output.as_deref())?;
     let on_terminal = std::io::stderr().is_terminal();
     let palette =
@@ -90,6 +127,7 @@ fn prepare(input: input::Input, settings: Settings) -> Result<Parts, String> {
         destination,
         parallel,
         max_time: settings.max_time,
+        announced: Vec::new(),
         show_progress: on_terminal && !settings.quiet,
         summary,
     })

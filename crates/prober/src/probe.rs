@@ -30,8 +30,9 @@ pub(crate) struct Prober {
 }
 
 impl Prober {
-    /// Reads the CA file and checks the headers; the sentence says what cannot be used.
-    pub(crate) fn new(settings: Rc<Settings>) -> Result<Prober, String> {
+    /// Reads the CA file and checks the headers; the sentence says what cannot be used. `ca_pem` takes the place of the
+    /// CA file.
+    pub(crate) fn new(settings: Rc<Settings>, ca_pem: Option<&str>) -> Result<Prober, String> {
         let mut session = ClientSession::builder()
             .insecure(settings.insecure)
             .keepalive(settings.keepalive)
@@ -43,6 +44,9 @@ impl Prober {
             });
         if let Some(file) = &settings.cacert {
             session = session.ca_file(file);
+        }
+        if let Some(pem) = ca_pem {
+            session = session.ca_pem(pem);
         }
         let own = [("User-Agent", concat!("prober/", env!("CARGO_PKG_VERSION"))), ("Accept", "*/*")];
         for (name, value) in own {
@@ -60,14 +64,20 @@ impl Prober {
         Ok(Prober { session, method, settings })
     }
 
-    /// Probes `url`; it was due at `due`. An error is the loop's own: the task was cancelled.
-    pub(crate) async fn probe(&self, event_loop: &LoopRef, url: Url, due: Instant) -> oneloop::Result<Outcome> {
+    /// Probes `url` within `limit`; it was due at `due`. An error is the loop's own: the task was cancelled.
+    pub(crate) async fn probe(
+        &self,
+        event_loop: &LoopRef,
+        url: Url,
+        limit: Duration,
+        due: Instant,
+    ) -> oneloop::Result<Outcome> {
         let queue = event_loop.time().saturating_duration_since(due);
         let started_at = (self.settings.format == Format::Jsonl).then(SystemTime::now);
         let exchange = Exchange::new();
         let mut lag = Duration::ZERO;
         let result = {
-            let mut request = pin!(oneloop::wait_for(self.settings.max_time, self.request(url, &exchange)));
+            let mut request = pin!(oneloop::wait_for(limit, self.request(url, &exchange)));
             poll_fn(|cx| {
                 // For so long, at most, has this program itself kept the step waiting: the time limit keeps a timer armed.
                 lag += event_loop.time().saturating_duration_since(event_loop.collected_at());
@@ -78,7 +88,7 @@ impl Prober {
         exchange.stop(event_loop.time());
         let failure = match result {
             Err(error) if error.is_cancelled() => return Err(oneloop::Error::Cancelled),
-            Err(error) => Some(self.failure(&error, exchange.hops().last().map(|hop| hop.clock.last()))),
+            Err(error) => Some(failure(&error, limit, exchange.hops().last().map(|hop| hop.clock.last()))),
             Ok(()) => self.judge(&exchange),
         };
         Ok(Outcome { failure, hops: exchange.take(), started_at, queue, lag })
@@ -104,21 +114,25 @@ impl Prober {
         let expected = last.status().is_some_and(|status| self.settings.expected.contains(status.as_u16()));
         (!expected).then(|| unexpected_status(last, &self.settings))
     }
+}
 
-    fn failure(&self, error: &Error, phase: Option<Phase>) -> Failure {
-        let phase = error.phase().or(phase);
-        let message = match (error.kind(), phase) {
-            (ErrorKind::Timeout, Some(phase)) => {
-                format!("no result within {}: time ran out {}", self.settings.max_time_text(), doing(phase))
-            }
-            _ => escape::text_without_secrets(error.message()).into_owned(),
-        };
-        Failure {
-            kind: error.kind().as_str(),
-            detail: error.detail().to_owned(),
-            message,
-            phase: phase.map(Phase::as_str),
+/// The request failed: in which words is that reported?
+fn failure(error: &Error, limit: Duration, phase: Option<Phase>) -> Failure {
+    let phase = error.phase().or(phase);
+    let message = match (error.kind(), phase) {
+        (ErrorKind::Timeout, Some(phase)) => {
+            format!("no result within {}: time ran out {}", seconds(limit), doing(phase))
         }
+        _ => escape::text_without_secrets(error.message()).into_owned(),
+    };
+    Failure { kind: error.kind().as_str(), detail: error.detail().to_owned(), message, phase: phase.map(Phase::as_str) }
+}
+
+/// A time limit as people write it.
+fn seconds(limit: Duration) -> String {
+    match limit.as_secs_f64() {
+        seconds if seconds < 1.0 => format!("{} ms", seconds * 1e3),
+        seconds => format!("{seconds} s"),
     }
 }
 

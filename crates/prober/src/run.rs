@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use oneloop::{LoopRef, SettableFuture, get_running_loop};
 
 use crate::colour::Palette;
+use crate::demo::Endpoint;
 use crate::exit::Ending;
 use crate::input::{Input, InputError, Size};
 use crate::output::{Destination, Output};
@@ -42,6 +43,8 @@ pub(crate) struct Parts {
     pub(crate) parallel: usize,
     /// Time for one probe.
     pub(crate) max_time: Duration,
+    /// In the demo, what is known of each URL of the list, in its order.
+    pub(crate) announced: Vec<Endpoint>,
     /// Whether a bar may be drawn on stderr.
     pub(crate) show_progress: bool,
     /// Whether the summary follows the results, instead of going to stderr; `None` for no summary.
@@ -59,6 +62,7 @@ pub(crate) enum SummaryPlace {
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) ending: Ending,
+    /// Probes that failed; in the demo, those that did not end as announced.
     pub(crate) failures: u64,
 }
 
@@ -69,6 +73,9 @@ struct Engine {
     reporter: RefCell<Reporter>,
     output: Rc<Output>,
     max_time: Duration,
+    announced: Vec<Endpoint>,
+    /// Of those announced, how many ended otherwise.
+    surprises: RefCell<Vec<String>>,
     in_flight: Cell<usize>,
     /// How many may be in flight: `--parallel-max`, less when descriptors ran out.
     capacity: Cell<usize>,
@@ -101,6 +108,8 @@ pub(crate) async fn run(parts: Parts) -> oneloop::Result<Run> {
         reporter: RefCell::new(parts.reporter),
         output: Rc::default(),
         max_time: parts.max_time,
+        announced: parts.announced,
+        surprises: RefCell::default(),
         in_flight: Cell::new(0),
         capacity: Cell::new(parts.parallel),
         lowered_to: Cell::new(None),
@@ -143,12 +152,15 @@ pub(crate) async fn run(parts: Parts) -> oneloop::Result<Run> {
         }
         Ending::ClosedOutput | Ending::Broken(_) => destination.abandon(),
     }
-    let failures = engine.reporter.borrow().stats.failures();
+    let failures = match engine.announced.is_empty() {
+        true => engine.reporter.borrow().stats.failures(),
+        false => engine.judge_demo(&ending),
+    };
     Ok(Run { ending, failures })
 }
 
 /// The first SIGINT or SIGTERM ends the run in good order; the next one ends it at once.
-fn stop_on_signals(
+pub(crate) fn stop_on_signals(
     event_loop: &LoopRef,
     stop: &SettableFuture<Ending>,
     destination: &Rc<Destination>,
@@ -254,7 +266,41 @@ impl Engine {
     }
 
     fn finish(&self, target: &Target, outcome: &Outcome) {
+        if let Some(endpoint) = self.endpoint(target) {
+            let kind = outcome.failure.as_ref().map(|failure| failure.kind);
+            if !endpoint.expected.is_met_by(outcome.status(), kind) {
+                let Endpoint { name, does, expected, .. } = endpoint;
+                let ended = kind.unwrap_or("no error");
+                let surprise = format!("the endpoint '{name}', which {does}, ended with {ended}, not with {expected}");
+                self.surprises.borrow_mut().push(surprise);
+            }
+        }
         self.output.append(|out| self.reporter.borrow_mut().finished(target, outcome, out));
+    }
+
+    /// What the demo announced of this URL.
+    fn endpoint(&self, target: &Target) -> Option<&Endpoint> {
+        self.announced.get(usize::try_from(target.index).ok()?)
+    }
+
+    /// The time that this URL gets.
+    fn limit(&self, target: &Target) -> Duration {
+        self.endpoint(target).and_then(|endpoint| endpoint.timeout).unwrap_or(self.max_time)
+    }
+
+    /// Says on stderr whether the demo went as announced; gives the number of endpoints that did not.
+    fn judge_demo(&self, ending: &Ending) -> u64 {
+        let surprises = self.surprises.borrow();
+        for surprise in surprises.iter() {
+            warn(surprise);
+        }
+        if surprises.is_empty() && *ending == Ending::Complete {
+            warn(&format!(
+                "all {} endpoints of the demo behaved as announced, red ones included",
+                self.announced.len()
+            ));
+        }
+        surprises.len() as u64
     }
 
     /// A probe found no descriptor: from now on fewer run at once.
@@ -349,8 +395,10 @@ impl Place {
     async fn probe(mut self, due: Instant) -> oneloop::Result<()> {
         let engine = self.engine.clone();
         loop {
-            let Some(Ok(url)) = self.target.as_ref().map(|target| target.url.as_ref()) else { return Ok(()) };
-            let outcome = engine.prober.probe(&engine.event_loop, url.clone(), due).await?;
+            let Some(target) = &self.target else { return Ok(()) };
+            let Ok(url) = &target.url else { return Ok(()) };
+            let limit = engine.limit(target);
+            let outcome = engine.prober.probe(&engine.event_loop, url.clone(), limit, due).await?;
             if lacks_descriptors(&outcome) {
                 engine.lower_parallelism();
                 if engine.in_flight.get() > 1 {
@@ -358,7 +406,7 @@ impl Place {
                     return Ok(());
                 }
                 // Alone, there is no other probe to wait for: someone else has taken all descriptors.
-                if engine.event_loop.time().saturating_duration_since(due) < engine.max_time {
+                if engine.event_loop.time().saturating_duration_since(due) < limit {
                     oneloop::sleep(ASK_AGAIN).await?;
                     continue;
                 }

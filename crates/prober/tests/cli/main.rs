@@ -1,5 +1,6 @@
 //! The program as a person or a script runs it: what it prints, and how it ends.
 
+mod demo;
 mod faults;
 mod lists;
 mod output;
