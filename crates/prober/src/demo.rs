@@ -6,7 +6,7 @@
 //! prober by the prober: [`Expected::is_met_by`] judges.
 //!
 //! Neighbours: `site.rs` answers, `certificates.rs` makes certificates; the run of the probes is `probe.rs`'s affair.
-//! Invariant: dropping a [`DemoSite`] closes its listeners and ends its connections.
+//! Invariant: what the site starts belongs to the running loop, and lives until that loop ends.
 //! Counterparts: `aiohttp.test_utils.TestServer`, ASP.NET's `WebApplicationFactory`.
 
 mod certificates;
@@ -17,9 +17,10 @@ use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use oneloop::net::{TcpListener, TcpStream};
-use oneloop::{Result, Task, create_task, sleep};
+use oneloop::Result;
+use oneloop::net::TcpStream;
 use oneloop_http::TlsAcceptor;
+use oneloop_http::server::{Options, Server};
 
 use certificates::{Certificates, Identity};
 
@@ -65,13 +66,11 @@ impl fmt::Display for Expected {
     }
 }
 
-/// The site, as long as it lives.
+/// The site. It goes on being served when this is dropped; only the refused port is then no longer ours.
 #[derive(Debug)]
 pub(crate) struct DemoSite {
     endpoints: Vec<Endpoint>,
     ca_pem: String,
-    /// One for each listener; each cancels the connections that it took when it is cancelled itself.
-    listeners: Vec<Task<()>>,
     /// Keeps the refused port ours: see [`start`].
     _placeholder: TcpStream,
 }
@@ -88,45 +87,25 @@ impl DemoSite {
     }
 }
 
-impl Drop for DemoSite {
-    fn drop(&mut self) {
-        for listener in &self.listeners {
-            listener.cancel();
-        }
-    }
-}
-
-/// What a listener does with a connection.
-#[derive(Clone)]
-enum Manner {
-    Plain,
-    Tls(TlsAcceptor),
-    /// Waits for the request and closes without reading it: the kernel then answers with a reset.
-    Reset,
-}
-
 /// Starts the site on the running loop.
 ///
 /// # Errors
 /// `Io` when loopback has no port left, `Other` when the certificates can't be made.
 pub(crate) async fn start() -> Result<DemoSite> {
     let certificates = Certificates::make()?;
-    let mut listeners = Vec::new();
-    let mut listen = |manner| {
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-        let address = listener.local_addr()?;
-        let task = create_task(accept(listener, manner));
-        task.set_name(&format!("demo site at {address}"));
-        listeners.push(task);
-        Ok::<SocketAddr, oneloop::Error>(address)
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let options = Options::default();
+    let tls = |identity: &Identity| {
+        let acceptor = TlsAcceptor::from_pem(&identity.chain_pem, &identity.key_pem)?;
+        Server::bind_tls(any_port, acceptor, options, site::answer)
     };
-    let tls = |identity: &Identity| TlsAcceptor::from_pem(&identity.chain_pem, &identity.key_pem).map(Manner::Tls);
-    let plain = listen(Manner::Plain)?;
-    let reset = listen(Manner::Reset)?;
-    let tls_ok = listen(tls(&certificates.ok)?)?;
-    let tls_expired = listen(tls(&certificates.expired)?)?;
-    let tls_wrong_host = listen(tls(&certificates.wrong_host)?)?;
-    let tls_untrusted = listen(tls(&certificates.untrusted)?)?;
+    let plain = Server::bind(any_port, options, site::answer)?.local_addr();
+    // Closed over a request that nobody has read, a socket is not closed but reset.
+    let reset = Server::bind_raw(any_port, options, async |stream: TcpStream| stream.readable().await)?.local_addr();
+    let tls_ok = tls(&certificates.ok)?.local_addr();
+    let tls_expired = tls(&certificates.expired)?.local_addr();
+    let tls_wrong_host = tls(&certificates.wrong_host)?.local_addr();
+    let tls_untrusted = tls(&certificates.untrusted)?.local_addr();
     // A port where surely nobody listens while we run: the near end of a connection that stays open.
     let placeholder = TcpStream::connect(plain).await?;
     let refused = placeholder.local_addr()?;
@@ -140,7 +119,7 @@ pub(crate) async fn start() -> Result<DemoSite> {
     let endpoints = vec![
         http("ok", "/ok", "answers at once", Status(200)),
         http("slow", "/slow", "thinks for 300 ms", Status(200)),
-        http("chunked", "/chunked", "sends its body in chunks, with a trailer", Status(200)),
+        http("chunked", "/chunked", "sends its body in chunks", Status(200)),
         http("drip", "/drip", "sends its body byte by byte", Status(200)),
         https("tls-ok", tls_ok, "speaks TLS with a good certificate", Status(200)),
         http("redirect", "/redirect", "points elsewhere", Status(302)),
@@ -156,7 +135,7 @@ pub(crate) async fn start() -> Result<DemoSite> {
         endpoint("refused", format!("http://{refused}/"), "has nobody listening", Error("connect")),
         endpoint("unresolvable", "http://demo.invalid/".into(), "has a name that does not exist", Error("resolve")),
     ];
-    Ok(DemoSite { endpoints, ca_pem: certificates.ca_pem, listeners, _placeholder: placeholder })
+    Ok(DemoSite { endpoints, ca_pem: certificates.ca_pem, _placeholder: placeholder })
 }
 
 /// `prober demo --serve`: starts the site, prints its URLs and an empty line on standard output, and stays until it
@@ -180,50 +159,6 @@ pub(crate) async fn serve() -> Result<()> {
     oneloop::get_running_loop()?.create_future::<()>().await
 }
 
-/// The tasks of the connections that a listener took; a listener that ends takes them along.
-struct Connections(Vec<Task<()>>);
-
-impl Drop for Connections {
-    fn drop(&mut self) {
-        for connection in &self.0 {
-            connection.cancel();
-        }
-    }
-}
-
-/// Takes connections until it is cancelled. Each gets a task of its own, since one may be slow.
-async fn accept(listener: TcpListener, manner: Manner) -> Result<()> {
-    let mut connections = Connections(Vec::new());
-    loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) if error.is_cancelled() => return Err(error),
-            Err(_) => {
-                // No descriptor left, most likely: the connection stays in the kernel's queue.
-                sleep(Duration::from_millis(50)).await?;
-                continue;
-            }
-        };
-        let manner = manner.clone();
-        connections.0.retain(|connection| !connection.done());
-        connections.0.push(create_task(async move {
-            // A client that went away or could not agree on TLS is what half of the endpoints are for.
-            match answer(stream, manner).await {
-                Err(error) if error.is_cancelled() => Err(error),
-                _ => Ok(()),
-            }
-        }));
-    }
-}
-
-async fn answer(stream: TcpStream, manner: Manner) -> Result<()> {
-    match manner {
-        Manner::Plain => site::serve(stream).await,
-        Manner::Tls(acceptor) => site::serve(acceptor.accept(stream).await?).await,
-        Manner::Reset => stream.readable().await, // and drops it with the request unread
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -235,7 +170,7 @@ mod tests {
     /// The answer to a GET of `path`, up to the end of the connection.
     async fn get(address: SocketAddr, path: &str) -> Result<Vec<u8>> {
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: demo\r\n\r\n").as_bytes()).await?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n").as_bytes()).await?;
         let mut answer = Vec::new();
         let mut buffer = [0; 1024];
         loop {
@@ -270,23 +205,6 @@ mod tests {
             assert_eq!(reset.io_kind(), Some(std::io::ErrorKind::ConnectionReset));
             let refused = get(address(&site, "refused"), "/").await.expect_err("nobody there");
             assert_eq!(refused.io_kind(), Some(std::io::ErrorKind::ConnectionRefused));
-            Ok(())
-        })
-        .expect("it runs");
-    }
-
-    #[test]
-    fn a_site_that_is_dropped_takes_its_listeners_and_connections_along() {
-        oneloop::run(async {
-            let site = start().await?;
-            let plain = address(&site, "ok");
-            let stalled = create_task(get(plain, "/stall"));
-            assert!(get(plain, "/ok").await?.starts_with(b"HTTP/1.1 200"));
-            drop(site);
-            // The stalled connection is closed under its client, by whichever end the kernel makes of it.
-            let answer = stalled.await;
-            assert!(answer.is_ok_and(|bytes| bytes.is_empty()));
-            assert!(get(plain, "/ok").await.is_err());
             Ok(())
         })
         .expect("it runs");
