@@ -33,8 +33,8 @@ fn an_empty_variable_after_two_dashes_is_an_error() {
 }
 
 #[test]
-fn an_empty_variable_in_quotes_is_an_error() {
-    shell(r#"URLS=""; "$PROBER" "$URLS""#).expect_code(2);
+fn an_empty_variable_in_quotes_is_a_bad_url() {
+    shell(r#"URLS=""; "$PROBER" "$URLS""#).expect_code(1);
 }
 
 #[test]
