@@ -114,6 +114,13 @@ pub(super) fn parse_fields(bytes: &[u8], at: usize, limits: &Limits, lines: Line
 
 fn collect_fields(bytes: &[u8], at: usize, max: usize, lines: Lines) -> Parsed<(Headers, Declared)> {
     let source = &bytes[at..];
+    if lines == Lines::Strict
+        && let Some(bare) = first_bare_lf(source)
+    {
+        // A fault before it is the first fault, and the one to tell.
+        collect_fields(&bytes[..at + bare], at, max, Lines::Lenient)?;
+        return Err(ProtoError::new(ProtoErrorKind::BadField, "a bare LF does not end a line here"));
+    }
     let mut few = [httparse::EMPTY_HEADER; 64];
     let room = max.min(few.len());
     // Only for heads of more fields than nearly all have.
@@ -127,13 +134,9 @@ fn collect_fields(bytes: &[u8], at: usize, max: usize, lines: Lines) -> Parsed<(
     };
     let (len, found) = match status {
         Ok(Status::Complete(complete)) => complete,
-        Ok(Status::Partial) => {
-            check_lines(source, lines)?;
-            return Ok(None);
-        }
+        Ok(Status::Partial) => return Ok(None),
         Err(error) => return Err(broken_rule(error)),
     };
-    check_lines(&source[..len], lines)?;
 
     let end = at + len;
     if u32::try_from(end).is_err() {
@@ -166,12 +169,12 @@ fn broken_rule(error: httparse::Error) -> ProtoError {
     ProtoError::new(ProtoErrorKind::BadField, rule)
 }
 
-fn check_lines(section: &[u8], lines: Lines) -> Result<(), ProtoError> {
-    let bare = |at: usize| section[at] == b'\n' && (at == 0 || section[at - 1] != b'\r');
-    if lines == Lines::Strict && (0..section.len()).any(bare) {
-        return Err(ProtoError::new(ProtoErrorKind::BadField, "a bare LF does not end a line here"));
-    }
-    Ok(())
+/// Where an LF without CR stands, up to the empty line.
+fn first_bare_lf(section: &[u8]) -> Option<usize> {
+    let mut line_ends = (0..section.len()).filter(|&at| section[at] == b'\n');
+    line_ends
+        .find(|&at| section[..at].last() != Some(&b'\r') || is_empty_line(&section[..at]))
+        .filter(|&at| section[..at].last() != Some(&b'\r'))
 }
 
 /// Whether the line that an LF after these bytes would end is empty.
