@@ -55,7 +55,7 @@ impl std::fmt::Display for Phase {
     }
 }
 
-/// Divides the time since its start among the phases; see the [module](self) for why they add up.
+/// Divides the time since its start among the phases; the head of `timings.rs` says why they add up.
 #[derive(Clone, Debug)]
 pub struct PhaseClock {
     started: Instant,

@@ -1,9 +1,9 @@
 //! The response reader: bytes in, events out.
 //!
 //! ```text
-//!           1xx                         
+//!           1xx
 //!          ┌───┐ final head        all of the body
-//!          ▼   │                                  
+//!          ▼   │
 //!         Head ┴───────────▶ Body ───────────────▶ Done
 //!           └──────── a broken rule ───────▶ Failed, for good
 //! ```
