@@ -44,12 +44,12 @@ async fn line(event_loop: &EventLoop, url: &str) -> String {
 async fn probe(event_loop: &EventLoop, url: &str) -> Result<u16> {
     let wrong = |why| Error::new(ErrorKind::InvalidData, why);
     let plain = url.bytes().all(|byte| byte.is_ascii_graphic()); // a line end would forge a header
-    let rest = url.strip_prefix("http://").filter(|_| plain);
-    let rest = rest.ok_or(wrong("not an http:// URL"))?;
+    let rest = url.strip_prefix("http://").filter(|_| plain).ok_or(wrong("not an http:// URL"))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     // std looks names up by blocking, which would halt every probe; oneloop-http has a better way.
     let address = host.parse().or_else(|_| format!("{host}:80").parse());
     let address = address.map_err(|_| wrong("an IP address, please, not a name"))?;
+
     let mut stream = TcpStream::connect(address)?; // returns at once, while the kernel connects
     let socket = Token(stream.as_raw_fd() as usize);
     let both = Interest::READABLE | Interest::WRITABLE;
@@ -72,9 +72,8 @@ async fn probe(event_loop: &EventLoop, url: &str) -> Result<u16> {
             return Err(wrong("no end of the headers"));
         }
     }
-    let status = head.strip_prefix(b"HTTP/1.").and_then(|it| it.get(2..5));
-    let status = status.and_then(|it| str::from_utf8(it).ok()?.parse().ok());
-    status.ok_or(wrong("not HTTP"))
+    let digits = head.strip_prefix(b"HTTP/1.").and_then(|rest| str::from_utf8(rest.get(2..5)?).ok());
+    digits.and_then(|digits| digits.parse().ok()).ok_or(wrong("not HTTP"))
 }
 
 /// The tasks that can go on, oldest first: the one part of the loop that other threads may touch.
@@ -84,7 +83,8 @@ struct Ready {
     home: thread::ThreadId,
 }
 
-/// Behind a `Waker`: the number of a task, not the task. It may outlive it, or leave for a thread.
+/// Behind a `Waker`: the number of a task, not the task. So a waker may outlive its task, and may be
+/// given to another thread while the task stays here.
 struct TaskWaker(usize, Arc<Ready>);
 
 impl Wake for TaskWaker {
@@ -100,6 +100,7 @@ impl Wake for TaskWaker {
     }
 }
 
+/// The loop: who is ready, who waits for what, and the kernel's selector to wait with.
 struct EventLoop {
     selector: RefCell<mio::Poll>,
     registry: Registry, // the selector's list of sockets
@@ -147,8 +148,7 @@ impl EventLoop {
                 let waker = self.sockets.borrow_mut().remove(&event.token());
                 waker.into_iter().for_each(Waker::wake);
             }
-            let now = (Instant::now(), u64::MAX);
-            let later = self.timers.borrow_mut().split_off(&now);
+            let later = self.timers.borrow_mut().split_off(&(Instant::now(), u64::MAX));
             let due = self.timers.replace(later);
             due.into_values().for_each(Waker::wake);
             // Step: those ready now. Whom they wake waits a turn: sockets and timers come between.

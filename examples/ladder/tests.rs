@@ -22,9 +22,7 @@ fn a_wake_from_another_thread_ends_the_park() {
             Err(_) => Poll::Pending,
         }
     });
-    let results = event_loop
-        .run(std::iter::once(waits))
-        .expect("the loop runs");
+    let results = event_loop.run(std::iter::once(waits)).expect("the loop runs");
     assert_eq!(results[0].0, "from the thread");
     assert_ne!(results[0].1, thread::current().id());
 }
