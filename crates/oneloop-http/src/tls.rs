@@ -274,7 +274,7 @@ impl TlsSession {
             peer_closed: false,
             wants_client_cert: false,
         };
-        session.receive(&mut [], out, &mut |_| ())?;
+        session.receive(&mut [], 0, out, &mut |_| ())?;
         Ok(session)
     }
 
@@ -294,44 +294,47 @@ impl TlsSession {
         &self.info
     }
 
-    /// Bytes that an incomplete record holds back: the wire puts them in front of what it reads next.
-    pub(crate) fn partial(&self) -> &[u8] {
-        &self.partial
+    /// How many bytes an incomplete record holds back: the wire leaves so much room in front of what it reads next.
+    pub(crate) fn kept(&self) -> usize {
+        self.partial.len()
     }
 
-    /// See [`partial`](TlsSession::partial).
-    pub(crate) fn take_partial(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.partial)
-    }
-
-    /// Takes in what arrived (`take_partial` first, then the news). Lends application data to `plain`, and appends what
-    /// is to be sent to `out`: on an error, the alert.
-    pub(crate) fn receive(&mut self, input: &mut [u8], out: &mut Vec<u8>, plain: &mut dyn FnMut(&[u8])) -> Result<()> {
-        debug_assert!(self.partial.is_empty(), "the partial record is part of the input");
+    /// Takes in the `read` bytes that arrived in `scratch` behind the first [`kept`](TlsSession::kept) ones. Lends
+    /// application data to `plain`, and appends what is to be sent to `out`: on an error, the alert.
+    pub(crate) fn receive(
+        &mut self,
+        scratch: &mut [u8],
+        read: usize,
+        out: &mut Vec<u8>,
+        plain: &mut dyn FnMut(&[u8]),
+    ) -> Result<()> {
+        let mut partial = std::mem::take(&mut self.partial);
+        let kept = partial.len();
+        // The larger part stays where it is, so that neither a long download nor a drip of bytes is copied over and over.
+        let in_partial = read < kept;
+        let input = if in_partial {
+            partial.extend_from_slice(&scratch[kept..kept + read]);
+            &mut partial[..]
+        } else {
+            scratch[..kept].copy_from_slice(&partial);
+            &mut scratch[..kept + read]
+        };
         let mut used = 0;
         let outcome = self.advance(input, &mut used, out, plain);
-        let news = self.collect_capture();
-        let done = self.established && self.info.version.is_none();
-        if news.is_some() || done {
-            let mut info = news.unwrap_or_else(|| (*self.info).clone());
-            self.describe(&mut info);
-            self.info = Rc::new(info);
+        self.note_facts();
+        if let Err(error) = outcome {
+            self.encode_alert(input.get_mut(used..).unwrap_or_default(), out);
+            return Err(tls_error(&error, self.established, self.wants_client_cert));
         }
-        match outcome {
-            Ok(()) => {
-                if let Some(rest) = input.get(used..).filter(|rest| !rest.is_empty()) {
-                    self.partial = rest.to_vec();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                // rustls has queued an alert for the peer; a second failure here would add nothing. It must be given the
-                // rest of the same input: it remembers where in it the messages stand that it has not processed yet.
-                let rest = input.get_mut(used..).unwrap_or_default();
-                let _ = self.advance(rest, &mut 0, out, plain);
-                Err(tls_error(&error, self.established, self.wants_client_cert))
-            }
+        if used < kept + read {
+            self.partial = if in_partial {
+                partial.drain(..used);
+                partial
+            } else {
+                input.get(used..).unwrap_or_default().to_vec()
+            };
         }
+        Ok(())
     }
 
     /// Encrypts `data` into records, appended to `out`.
@@ -347,8 +350,8 @@ impl TlsSession {
         self.with_write_traffic(out, |traffic, out| append(out, 0, |room| traffic.queue_close_notify(room)))
     }
 
-    /// The state machine of rustls: asks what there is to do until there is nothing. Adds to `used` how much of `input`
-    /// has been used, on an error too.
+    /// The state machine of rustls: asks what there is to do until there is nothing. `used` is
+    /// moved past what of `input` has been dealt with.
     fn advance(
         &mut self,
         input: &mut [u8],
@@ -359,7 +362,13 @@ impl TlsSession {
         loop {
             let rest = input.get_mut(*used..).unwrap_or_default();
             let UnbufferedStatus { mut discard, state, .. } = self.connection.process_tls_records(rest);
-            let state = state.inspect_err(|_| *used += discard)?;
+            let state = match state {
+                Ok(state) => state,
+                Err(error) => {
+                    *used += discard;
+                    return Err(error);
+                }
+            };
             let more = match state {
                 ConnectionState::EncodeTlsData(mut record) => {
                     encode(&mut record, out)?;
@@ -395,6 +404,15 @@ impl TlsSession {
         }
     }
 
+    /// After an error: the alert for the peer, if rustls has queued one. One call only, and with the rest of the same
+    /// input: rustls remembers places in it, and does not expect to go on.
+    fn encode_alert(&mut self, input: &mut [u8], out: &mut Vec<u8>) {
+        let UnbufferedStatus { state, .. } = self.connection.process_tls_records(input);
+        if let Ok(ConnectionState::EncodeTlsData(mut alert)) = state {
+            let _ = encode(&mut alert, out); // without it the peer sees the connection end, as well
+        }
+    }
+
     fn with_write_traffic(
         &mut self,
         out: &mut Vec<u8>,
@@ -417,6 +435,17 @@ impl TlsSession {
             }
         };
         step().map_err(|error| tls_error(&error, established, wants_client_cert))
+    }
+
+    /// Brings `info` up to date after a call into rustls.
+    fn note_facts(&mut self) {
+        let news = self.collect_capture();
+        let done = self.established && self.info.version.is_none();
+        if news.is_some() || done {
+            let mut info = news.unwrap_or_else(|| (*self.info).clone());
+            self.describe(&mut info);
+            self.info = Rc::new(info);
+        }
     }
 
     /// What the verifier noted during the call, as a fresh [`TlsInfo`].

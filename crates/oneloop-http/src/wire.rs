@@ -117,8 +117,14 @@ impl Wire {
             if self.tls.as_ref().is_none_or(|tls| tls.established()) {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.poll_flush(cx)).map_err(|error| broken(error, "while the TLS handshake was being sent"))?;
-            match ready!(self.poll_input(cx, &mut |_| ())) {
+            // Reading goes first: a peer that is still sending may not be reading, and what we have to say while its
+            // flight is incomplete can wait.
+            let Poll::Ready(input) = self.poll_input(cx, &mut |_| ()) else {
+                let flushed = ready!(self.poll_flush(cx));
+                flushed.map_err(|error| broken(error, "while the TLS handshake was being sent"))?;
+                return Poll::Pending; // the read above will wake us
+            };
+            match input {
                 Ok(Input::Data) => {}
                 Ok(Input::End { .. }) => {
                     let message = "the server closed the connection in the middle of the TLS handshake";
@@ -196,7 +202,7 @@ impl Wire {
         scratch: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Poll<Result<Input>> {
-        let kept = self.tls.as_ref().map_or(0, |tls| tls.partial().len());
+        let kept = self.tls.as_ref().map_or(0, |tls| tls.kept());
         let size = SCRATCH.max(kept + SCRATCH / 2);
         if scratch.len() < size {
             scratch.resize(size, 0);
@@ -215,8 +221,7 @@ impl Wire {
         if read == 0 {
             return Poll::Ready(Ok(Input::End { clean: false }));
         }
-        scratch[..kept].copy_from_slice(&tls.take_partial());
-        let received = tls.receive(&mut scratch[..kept + read], &mut self.unsent, sink);
+        let received = tls.receive(scratch, read, &mut self.unsent, sink);
         if received.is_err() {
             let _ = self.poll_flush(cx); // the alert, if the kernel takes it at once
         }
