@@ -5,8 +5,10 @@
 
 use crate::{
     error::{Error, Result},
+    event_loop::running,
+    handle::Callback,
     loop_ref::LoopRef,
-    ready::{Inbox, Letter},
+    ready::{Inbox, Letter, Ready},
     sync::Arc,
 };
 
@@ -24,11 +26,20 @@ impl LoopRef {
 }
 
 impl LoopHandle {
-    /// Queues `callback` on the loop's thread, and ends its park: `call_soon_threadsafe`.
+    /// Queues `callback` on the loop's thread, and ends its park: `call_soon_threadsafe`. Called from a turn of the
+    /// loop itself it is `call_soon`, in one order with that.
     ///
     /// # Errors
     /// `Runtime` when the loop is closed.
     pub fn call_soon_threadsafe(&self, callback: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.inbox.add(Letter::Call(Box::new(callback))).map_err(|_| Error::Runtime("Event loop is closed"))
+        const CLOSED: Error = Error::Runtime("Event loop is closed");
+        match running().filter(|core| Arc::ptr_eq(&core.inbox, &self.inbox)) {
+            Some(core) if core.closed.get() => Err(CLOSED),
+            Some(core) => {
+                core.push(Ready::Call(Callback::new(callback)));
+                Ok(())
+            }
+            None => self.inbox.add(Letter::Call(Box::new(callback))).map_err(|_| CLOSED),
+        }
     }
 }
