@@ -3,9 +3,13 @@
 //! Job: `asyncio.run` (`runners.py`). Neighbours: `event_loop.rs`. Invariant: when it returns, nothing that was
 //! started on the loop is left: what still runs is cancelled and waited for, then the loop is closed.
 
-use std::future::Future;
+use std::{
+    cell::Cell,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
 
-use crate::{error::Result, event_loop::EventLoop, loop_ref::get_running_loop, sleep::yield_now};
+use crate::{error::Result, event_loop::EventLoop, handle::Listener, loop_ref::get_running_loop};
 
 /// Makes a loop, runs `main` on it, cancels what is left and waits for that, and closes the loop.
 ///
@@ -26,26 +30,34 @@ pub fn run<T: 'static>(main: impl Future<Output = Result<T>> + 'static) -> Resul
         return Err(crate::Error::Runtime("oneloop::run() cannot be called from a running event loop"));
     }
     let event_loop = EventLoop::new()?;
-    let result = event_loop.run_until_complete(main);
-    cancel_leftovers(&event_loop)?;
-    result
+    let result = catch_unwind(AssertUnwindSafe(|| event_loop.run_until_complete(main)));
+    let cancelled = cancel_leftovers(&event_loop);
+    let result = result.unwrap_or_else(|payload| resume_unwind(payload));
+    cancelled.and(result)
 }
 
-/// Asks every task that is left to stop, once, and turns until all have.
+/// Asks every task that is left to stop, in the order in which they were made, and waits until all have.
 fn cancel_leftovers(event_loop: &EventLoop) -> Result<()> {
-    let leftovers = event_loop.all_tasks();
+    let mut leftovers = event_loop.all_tasks();
+    leftovers.sort_by_key(|task| task.number());
     if leftovers.is_empty() {
         return Ok(());
     }
-    for task in &leftovers {
-        event_loop.cancel_task(*task);
-    }
-    event_loop.run_until_complete(async move {
-        let event_loop = get_running_loop()?;
-        let me = crate::current_task();
-        while event_loop.all_tasks().iter().any(|task| Some(*task) != me && leftovers.contains(task)) {
-            yield_now().await?;
+    let all_done = event_loop.create_future::<()>();
+    let listener = Listener::new({
+        let (left, all_done) = (Cell::new(leftovers.len()), all_done.clone());
+        move |_| {
+            left.set(left.get() - 1);
+            if left.get() == 0 {
+                let _ = all_done.set_result(());
+            }
         }
-        Ok(())
-    })
+    });
+    for id in leftovers {
+        if let Some(task) = event_loop.core.task(id) {
+            task.listen(&event_loop.core, listener.clone());
+            event_loop.cancel_task(id);
+        }
+    }
+    event_loop.run_until_complete(async { all_done.await })
 }
