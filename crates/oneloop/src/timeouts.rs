@@ -21,7 +21,7 @@ use std::{
 use crate::{
     cancel::take_cancellation,
     error::Error,
-    handle::TimerHandle,
+    handle::{Handle, TimerHandle},
     join::current_task,
     loop_ref::{LoopRef, get_running_loop},
     ready::TaskId,
@@ -56,7 +56,23 @@ pub struct Timeout {
     /// The task's requests when the scope was entered: one more than that on the way out is ours.
     cancelling: u32,
     state: Rc<Cell<State>>,
-    timer: RefCell<Option<TimerHandle>>,
+    alarm: RefCell<Option<Alarm>>,
+}
+
+/// What will end the scope. Dropping it takes it back.
+enum Alarm {
+    /// The deadline is over: a callback is queued.
+    Now(Instant, Handle),
+    Later(TimerHandle),
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        match self {
+            Alarm::Now(_, callback) => callback.cancel(),
+            Alarm::Later(timer) => timer.cancel(),
+        }
+    }
 }
 
 impl Timeout {
@@ -69,7 +85,7 @@ impl Timeout {
             task,
             cancelling,
             state: Rc::new(Cell::new(State::Entered)),
-            timer: RefCell::new(None),
+            alarm: RefCell::new(None),
         };
         scope.reschedule(when);
         Ok(scope)
@@ -80,21 +96,41 @@ impl Timeout {
         if self.state.get() != State::Entered {
             return;
         }
-        let timer = when.map(|when| {
+        let alarm = when.map(|when| {
             let (state, event_loop, task) = (self.state.clone(), self.event_loop.clone(), self.task);
-            self.event_loop.call_at(when, move || {
+            let expire = move || {
                 state.set(State::Expired);
                 event_loop.cancel_task(task);
-            })
+            };
+            // What is over already is queued ahead of what becomes ready from now on (timeouts.py: reschedule).
+            if when <= self.event_loop.time() {
+                Alarm::Now(when, self.event_loop.call_soon(expire))
+            } else {
+                Alarm::Later(self.event_loop.call_at(when, expire))
+            }
         });
-        if let Some(old) = self.timer.replace(timer) {
-            old.cancel();
+        let old = self.alarm.replace(alarm);
+        drop(old);
+    }
+
+    /// Takes the request back that the expiry has made. Returns how many are left.
+    fn withdraw(&self) -> u32 {
+        let core = &self.event_loop.core;
+        let Some(task) = core.task(self.task) else { return 0 };
+        let cancellation = &task.header().cancellation;
+        if core.current.get() == Some(self.task) {
+            cancellation.withdraw_own(&core.step)
+        } else {
+            cancellation.withdraw()
         }
     }
 
     /// When it expires.
     pub fn when(&self) -> Option<Instant> {
-        self.timer.borrow().as_ref().map(TimerHandle::when)
+        self.alarm.borrow().as_ref().map(|alarm| match alarm {
+            Alarm::Now(when, _) => *when,
+            Alarm::Later(timer) => timer.when(),
+        })
     }
 
     /// Whether the time is over.
@@ -120,8 +156,7 @@ impl Timeout {
         if self.state.replace(State::Exited) != State::Expired {
             return result;
         }
-        let task = self.event_loop.core.task(self.task);
-        let left = task.map_or(0, |task| task.header().cancellation.withdraw());
+        let left = self.withdraw();
         match result {
             Err(error) if error.is_cancelled() && left <= self.cancelling => Err(Error::Timeout.into()),
             result => result,
@@ -131,8 +166,9 @@ impl Timeout {
 
 impl Drop for Timeout {
     fn drop(&mut self) {
-        if let Some(timer) = self.timer.get_mut() {
-            timer.cancel();
+        // Dropped between its expiry and its way out, it has nobody left to tell of the cancellation.
+        if self.state.get() == State::Expired {
+            self.withdraw();
         }
     }
 }
