@@ -98,10 +98,10 @@ impl<T: 'static> Gathering<T> {
         self.finished.set(self.finished.get() + 1);
         let failure = if self.state.is_done() { None } else { self.failure(which) };
         let all_done = self.finished.get() == self.children.borrow().len();
-        if all_done && self.cancel_requested.get() {
-            self.settle(Outcome::Finished(Err(Error::Cancelled)));
-        } else if let Some(failure) = failure {
+        if let Some(failure) = failure {
             self.settle(failure);
+        } else if all_done && self.cancel_requested.get() {
+            self.settle(Outcome::Finished(Err(Error::Cancelled)));
         } else if all_done {
             self.settle_with_values();
         }
@@ -120,7 +120,7 @@ impl<T: 'static> Gathering<T> {
         if state.is_cancelled() {
             return Some(Outcome::Finished(Err(Error::Cancelled)));
         }
-        if !state.has_unseen_error() {
+        if !state.has_failed() {
             return None;
         }
         match state.take() {
