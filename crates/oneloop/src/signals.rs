@@ -13,7 +13,7 @@ use mio::Interest;
 use signal_hook_mio::v1_0::Signals as SignalPipe;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     handle::Listener,
     loop_ref::LoopRef,
     selector::{Direction, Registration},
@@ -30,6 +30,9 @@ impl LoopRef {
     /// # Errors
     /// `Io` when the signal can't be caught, or no descriptor is left.
     pub fn add_signal_handler(&self, signal: i32, callback: impl FnMut() + 'static) -> Result<()> {
+        if self.is_closed() {
+            return Err(Error::Runtime("Event loop is closed"));
+        }
         self.remove_signal_handler(signal);
         let mut pipe = SignalPipe::new([signal])?;
         let registration = Registration::with(self.core.clone(), &mut pipe, Interest::READABLE)?;

@@ -21,6 +21,7 @@ use mio::{Interest, event::Source, unix::SourceFd};
 
 use super::{AsyncRead, AsyncWrite};
 use crate::{
+    cancel::take_cancellation,
     error::{Error, Result},
     selector::{Direction, Half, Registration},
 };
@@ -79,6 +80,9 @@ impl SharedFd {
         mut operation: impl FnMut(&File) -> io::Result<usize>,
     ) -> Poll<Result<usize>> {
         let Some(registration) = &self.registration else {
+            if take_cancellation() {
+                return Poll::Ready(Err(Error::Cancelled));
+            }
             return Poll::Ready(retry(|| operation(&self.file)).map_err(Error::from));
         };
         let done = registration.poll_io(cx, direction, || operation(&self.file));
