@@ -72,8 +72,10 @@ impl Cancellation {
         target.is_some_and(|target| target.cancel_target())
     }
 
-    /// A step begins: a request that waits for it is thrown.
+    /// A step begins: a request that waits for it is thrown. What a task that has ended had begun to wait for is
+    /// forgotten.
     pub(crate) fn begin_step(&self, step: &Step) {
+        drop(step.waiting.take());
         drop(self.waiting.take());
         step.thrown.set(self.must_cancel.take());
     }
@@ -108,6 +110,15 @@ impl Cancellation {
         }
         left
     }
+
+    /// As `withdraw`, by a scope of the task that is being stepped: what was thrown into this step is forgotten too.
+    pub(crate) fn withdraw_own(&self, step: &Step) -> u32 {
+        let left = self.withdraw();
+        if left == 0 {
+            step.thrown.set(false);
+        }
+        left
+    }
 }
 
 /// The first thing that a leaf does when it is polled: if a cancellation was thrown into the current task, the leaf
@@ -121,4 +132,14 @@ pub(crate) fn take_cancellation() -> bool {
 pub(crate) fn waiting_for(target: Rc<dyn CancelTarget>) {
     let before = with_running(|core| core.step.waiting.replace(Some(target)));
     drop(before);
+}
+
+/// Takes that back: the leaf is dropped, in the step in which it was polled. A request must not go where nobody waits.
+pub(crate) fn not_waiting_for(target: *const ()) {
+    let gone = with_running(|core| {
+        let mut waiting = core.step.waiting.borrow_mut();
+        let ours = waiting.as_ref().is_some_and(|waiting| Rc::as_ptr(waiting).cast::<()>() == target);
+        if ours { waiting.take() } else { None }
+    });
+    drop(gone);
 }

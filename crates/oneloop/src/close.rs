@@ -9,7 +9,10 @@
 
 use std::rc::Rc;
 
-use crate::event_loop::{Core, EventLoop};
+use crate::{
+    event_loop::{Core, EventLoop},
+    observer::{Event, StepResult},
+};
 
 impl EventLoop {
     /// Drops every task, callback and timer. Dropping the loop does the same.
@@ -27,19 +30,23 @@ impl Core {
         self.closed.set(true);
         let _entered = self.enter();
         for (_, task) in self.tasks.take() {
+            let id = task.header().id;
             self.fence(move || task.abandon(self));
+            self.observe(|| Event::Drop { task: id, reason: StepResult::Cancelled });
         }
-        let ready = self.ready.take();
-        for next in ready {
-            self.fence(move || drop(next));
-        }
+        self.drop_each(self.ready.take());
         let timers = self.timers.borrow_mut().take_all();
-        self.fence(move || drop(timers));
-        let waiters = self.selector.take_waiters();
-        self.fence(move || drop(waiters));
-        let letters = self.inbox.close();
-        self.fence(move || drop(letters));
+        self.drop_each(timers);
+        self.drop_each(self.selector.take_waiters());
+        self.drop_each(self.inbox.close());
         let signals = self.signals.take();
         self.fence(move || drop(signals));
+    }
+
+    /// Each has a fence of its own: two destructors that panic in one would end the program.
+    fn drop_each(&self, all: impl IntoIterator) {
+        for one in all {
+            self.fence(move || drop(one));
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::{
     any::Any,
     cell::Cell,
     fmt,
+    io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
 };
@@ -39,16 +40,25 @@ impl LoopRef {
 
 impl Core {
     /// Tells the exception handler of a panic that nobody can be given.
-    pub(crate) fn report(&self, what: &str, payload: &(dyn Any + Send)) {
-        self.tell(&format!("{what}: {}", panic_message(payload)));
+    pub(crate) fn report(&self, what: &str, payload: Box<dyn Any + Send>) {
+        self.tell(|| format!("{what}: {}", panic_message(&*payload)));
+        forget_if_it_panics(payload);
     }
 
-    fn tell(&self, sentence: &str) {
+    /// The sentence is made inside the fence: the `Display` of a user's error is user code too.
+    fn tell(&self, sentence: impl FnOnce() -> String) {
         let handler = self.exception_handler.take();
         self.exception_handler.set(handler.clone());
-        let told = handler.map(|handler| catch_unwind(AssertUnwindSafe(|| handler(sentence))));
-        if !matches!(told, Some(Ok(()))) {
-            eprintln!("oneloop: {sentence}");
+        let sentence = catch_unwind(AssertUnwindSafe(sentence)).unwrap_or_else(|payload| {
+            forget_if_it_panics(payload);
+            "an error whose Display panics".to_owned()
+        });
+        let told = catch_unwind(AssertUnwindSafe(|| handler.map(|handler| handler(&sentence))));
+        if !matches!(told, Ok(Some(()))) {
+            let _ = writeln!(io::stderr(), "oneloop: {sentence}"); // eprintln would panic if stderr is closed
+        }
+        if let Err(payload) = told {
+            forget_if_it_panics(payload);
         }
     }
 
@@ -58,8 +68,8 @@ impl Core {
             return;
         }
         match state.take() {
-            Outcome::Finished(Err(error)) => self.tell(&format!("{task} failed and nobody awaited it: {error}")),
-            Outcome::Panicked(payload) => self.report(&format!("{task} panicked and nobody awaited it"), &*payload),
+            Outcome::Finished(Err(error)) => self.tell(move || format!("{task} failed and nobody awaited it: {error}")),
+            Outcome::Panicked(payload) => self.report(&format!("{task} panicked and nobody awaited it"), payload),
             _ => {}
         }
     }
@@ -76,6 +86,13 @@ impl Core {
         };
         let registrations = self.selector.len();
         self.observe(|| Event::TurnBegin { ready: &ready, timers, next_deadline, registrations });
+    }
+}
+
+/// Drops what a panic carried. Its destructor may panic as well, and is given up on then.
+fn forget_if_it_panics(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
     }
 }
 

@@ -207,8 +207,8 @@ impl LoopRef {
             match next {
                 Ready::Step(task) => core.step(task),
                 Ready::Timer(timer) => core.fence(|| core.fire(timer)),
-                Ready::Call(callback) => core.fence(|| callback.run()),
-                Ready::Notify(listener, which) => core.fence(|| listener.run(which)),
+                Ready::Call(callback) => core.fence(move || callback.run()),
+                Ready::Notify(listener, which) => core.fence(move || listener.run(which)),
             }
         }
         core.observe(|| Event::TurnEnd);
@@ -286,7 +286,7 @@ impl Core {
     /// Runs user code that isn't a task's body. A panic in it is reported, and the loop goes on.
     pub(crate) fn fence(&self, function: impl FnOnce()) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(function)) {
-            self.report("a callback panicked", &*payload);
+            self.report("a callback panicked", payload);
         }
     }
 
@@ -316,7 +316,10 @@ impl Core {
     }
 
     #[track_caller]
-    pub(crate) fn create_task<T: 'static>(&self, future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
+    pub(crate) fn create_task<T: 'static>(
+        self: &Rc<Core>,
+        future: impl Future<Output = Result<T>> + 'static,
+    ) -> Task<T> {
         let number = self.spawned.get().wrapping_add(1);
         self.spawned.set(number);
         let index = self.tasks.borrow().vacant_key() as u32;
@@ -324,13 +327,13 @@ impl Core {
         let inner = TaskInner::new(id, self, future);
         if self.closed.get() {
             inner.abandon(self);
-            return Task { inner };
+            return Task { inner, core: Rc::downgrade(self) };
         }
         self.tasks.borrow_mut().insert(inner.clone());
         let at = Location::caller();
         self.observe(|| Event::Spawn { task: id, parent: crate::current_task(), at });
         self.schedule(id);
-        Task { inner }
+        Task { inner, core: Rc::downgrade(self) }
     }
 
     pub(crate) fn add_timer(&self, when: Instant, action: Action) -> TimerId {

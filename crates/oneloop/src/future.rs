@@ -22,7 +22,7 @@ use std::{
 };
 
 use crate::{
-    cancel::{CancelTarget, take_cancellation, waiting_for},
+    cancel::{CancelTarget, not_waiting_for, take_cancellation, waiting_for},
     error::{Error, Result},
     event_loop::Core,
     handle::Listener,
@@ -94,6 +94,8 @@ pub(crate) struct FutureState<T> {
     pub(crate) outcome: RefCell<Outcome<T>>,
     waiters: RefCell<Waiters>,
     next_key: Cell<u32>,
+    /// Somebody was given a copy of the result.
+    pub(crate) seen: Cell<bool>,
 }
 
 impl<T> FutureState<T> {
@@ -102,6 +104,7 @@ impl<T> FutureState<T> {
             outcome: RefCell::new(Outcome::Pending),
             waiters: RefCell::new(Waiters::None),
             next_key: Cell::new(0),
+            seen: Cell::new(false),
         }
     }
 
@@ -113,8 +116,13 @@ impl<T> FutureState<T> {
         matches!(*self.outcome.borrow(), Outcome::Cancelled)
     }
 
-    /// Whether it failed, and nobody has taken the error.
+    /// Whether it failed, and nobody has taken the error or a copy of it.
     pub(crate) fn has_unseen_error(&self) -> bool {
+        self.has_failed() && !self.seen.get()
+    }
+
+    /// Whether it failed, and nobody has taken the error.
+    pub(crate) fn has_failed(&self) -> bool {
         matches!(*self.outcome.borrow(), Outcome::Finished(Err(_)) | Outcome::Panicked(_))
     }
 
@@ -179,7 +187,7 @@ impl<T> FutureState<T> {
 
 fn schedule(core: &Core, waiter: Waiter) {
     match waiter {
-        Waiter::Wake(_, waker) => waker.wake(),
+        Waiter::Wake(_, waker) => core.fence(|| waker.wake()), // a foreign waker may panic: the next one is woken still
         Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),
     }
 }
@@ -249,6 +257,7 @@ impl<T> Drop for Awaiting<T> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             self.target.state().leave(key);
+            not_waiting_for(Rc::as_ptr(&self.target).cast());
         }
     }
 }

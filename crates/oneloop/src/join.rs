@@ -8,7 +8,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Context, Poll},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     cancel::CancelTarget,
     debug::panic_message,
     error::Result,
-    event_loop::{running, with_running},
+    event_loop::{Core, running, with_running},
     future::{Awaitable, Awaiting, Outcome},
     handle::Listener,
     ready::TaskId,
@@ -39,12 +39,17 @@ use crate::{
 #[must_use = "a task that nobody awaits still runs, but its errors are only reported; say `drop(task)` to mean that"]
 pub struct Task<T: 'static> {
     pub(crate) inner: Rc<TaskInner<T>>,
+    /// Its loop, which may be gone before the handle.
+    pub(crate) core: Weak<Core>,
 }
 
 impl<T: 'static> Task<T> {
     /// Asks the task to stop: the await that it is in returns `Err(Cancelled)` at its next step. Nothing runs now.
     /// The task may clean up, and may refuse by going on. False if it is done already.
     pub fn cancel(&self) -> bool {
+        // Between two runs the loop is made current, so that the task's step is queued in order with other calls.
+        let idle = self.core.upgrade().filter(|core| !core.running.get());
+        let _entered = idle.as_ref().map(Core::enter);
         self.inner.cancel_target()
     }
 
@@ -83,13 +88,12 @@ impl<T: 'static> Task<T> {
         let _ = self.inner.header.name.set(name.into());
     }
 
-    /// Queues `callback` when the task ends: behind those who wait already, at once if it has ended.
-    ///
-    /// # Panics
-    /// When no loop runs on this thread.
+    /// Queues `callback` when the task ends: behind those who wait already, at once if it has ended. Drops it if the
+    /// loop is gone.
     pub fn add_done_callback(&self, callback: impl FnOnce() + 'static) {
-        let core = running().expect("add_done_callback needs a running event loop");
-        self.inner.state.listen(&core, Listener::once(callback), 0);
+        if let Some(core) = self.core.upgrade() {
+            self.inner.state.listen(&core, Listener::once(callback), 0);
+        }
     }
 }
 
@@ -97,7 +101,7 @@ impl<T: 'static> Drop for Task<T> {
     fn drop(&mut self) {
         self.inner.header.detached.set(true);
         if self.inner.state.has_unseen_error()
-            && let Some(core) = running()
+            && let Some(core) = self.core.upgrade()
         {
             core.report_unseen(&self.inner.header, &self.inner.state);
         }
@@ -168,12 +172,18 @@ impl<T: Clone + 'static> Future for AwaitingRef<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         self.0.poll_done(cx, |state| match &*state.outcome.borrow() {
-            Outcome::Finished(result) => Outcome::Finished(result.clone()),
+            Outcome::Finished(result) => {
+                state.seen.set(true);
+                Outcome::Finished(result.clone())
+            }
             Outcome::Pending => Outcome::Pending,
             Outcome::Cancelled => Outcome::Cancelled,
             Outcome::Taken => Outcome::Taken,
             // A payload can't be cloned; each waiter gets its message.
-            Outcome::Panicked(payload) => Outcome::Panicked(Box::new(panic_message(&**payload).to_owned())),
+            Outcome::Panicked(payload) => {
+                state.seen.set(true);
+                Outcome::Panicked(Box::new(panic_message(&**payload).to_owned()))
+            }
         })
     }
 }

@@ -75,7 +75,7 @@ impl<T> SettableFuture<T> {
     }
 
     pub(crate) fn complete(&self, outcome: Outcome<T>) -> Result<()> {
-        if self.inner.state.complete(&self.inner.event_loop.core, outcome) {
+        if self.inner.complete(outcome) {
             Ok(())
         } else {
             Err(Error::InvalidState("the future has a result, an error, or was cancelled"))
@@ -83,9 +83,19 @@ impl<T> SettableFuture<T> {
     }
 }
 
+impl<T> Settable<T> {
+    /// Between two runs the loop is made current meanwhile: the wakers find it, so that whoever waits is queued in the
+    /// order of the list, callbacks and tasks alike.
+    fn complete(&self, outcome: Outcome<T>) -> bool {
+        let core = &self.event_loop.core;
+        let _entered = (!core.running.get()).then(|| core.enter());
+        self.state.complete(core, outcome)
+    }
+}
+
 impl<T> CancelTarget for Settable<T> {
     fn cancel_target(&self) -> bool {
-        self.state.complete(&self.event_loop.core, Outcome::Cancelled)
+        self.complete(Outcome::Cancelled)
     }
 }
 

@@ -28,6 +28,7 @@ use crate::{
     error::{Error, Result},
     event_loop::Core,
     future::{Awaitable, FutureState, Outcome},
+    handle::Listener,
     observer::StepResult,
     ready::TaskId,
     sync::task_waker,
@@ -66,6 +67,9 @@ pub(crate) trait AnyTask: CancelTarget {
     /// Polls the future once. Called from `run_once` alone.
     fn step(&self, core: &Core) -> StepResult;
 
+    /// Queues `listener` when the task has ended.
+    fn listen(&self, core: &Core, listener: Rc<Listener>);
+
     /// Drops the future of a task that will never be stepped again, because its loop closes.
     fn abandon(&self, core: &Core);
 }
@@ -91,9 +95,11 @@ impl<T: 'static> TaskInner<T> {
     /// Polls `future` with the panic fence around it. What the body returned, or why it has ended otherwise.
     fn poll(&self, core: &Core, mut future: BoxFuture<T>) -> Option<Outcome<T>> {
         let mut context = Context::from_waker(&self.header.waker);
-        let outcome = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
+        let undelivered = core.step.take_undelivered();
+        let outcome = match polled {
             // The body is at a foreign future, and no leaf or scope of ours was there to take the cancellation.
-            Ok(Poll::Pending) if core.step.take_undelivered() => Outcome::Cancelled,
+            Ok(Poll::Pending) if undelivered => Outcome::Cancelled,
             Ok(Poll::Pending) => {
                 self.future.set(Some(future));
                 if self.header.cancellation.suspend(&core.step) {
@@ -102,8 +108,8 @@ impl<T: 'static> TaskInner<T> {
                 return None;
             }
             // A request that came too late for any await beats a value, but not an error (tasks.py: __step).
-            Ok(Poll::Ready(Ok(_))) if core.step.take_undelivered() || self.header.cancellation.must_cancel() => {
-                Outcome::Cancelled
+            Ok(Poll::Ready(Ok(value))) if undelivered || self.header.cancellation.must_cancel() => {
+                drop_fenced(value).map_or(Outcome::Cancelled, Outcome::Panicked)
             }
             Ok(Poll::Ready(Err(Error::Cancelled))) => Outcome::Cancelled,
             Ok(Poll::Ready(result)) => Outcome::Finished(result),
@@ -119,9 +125,7 @@ impl<T: 'static> TaskInner<T> {
             Outcome::Cancelled => StepResult::Cancelled,
             _ => StepResult::Done,
         };
-        core.fence(|| {
-            self.state.complete(core, outcome); // a foreign waker may panic
-        });
+        self.state.complete(core, outcome);
         if self.header.detached.get() {
             core.report_unseen(&self.header, &self.state);
         }
@@ -150,9 +154,13 @@ impl<T: 'static> AnyTask for TaskInner<T> {
         outcome.map_or(StepResult::Pending, |outcome| self.finish(core, outcome))
     }
 
+    fn listen(&self, core: &Core, listener: Rc<Listener>) {
+        self.state.listen(core, listener, 0);
+    }
+
     fn abandon(&self, core: &Core) {
         if let Some(payload) = self.future.take().and_then(drop_fenced) {
-            core.report(&format!("{} panicked while its loop closed", self.header), &*payload);
+            core.report(&format!("{} panicked while its loop closed", self.header), payload);
         }
         self.state.complete(core, Outcome::Cancelled);
     }

@@ -133,10 +133,10 @@ impl Timers {
     }
 
     /// Empties the whole, and returns what was in it for the caller to drop once no borrow is held.
-    pub(crate) fn take_all(&mut self) -> impl Sized + use<> {
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Action> + use<> {
         self.heap.clear();
         self.dead = 0;
-        std::mem::take(&mut self.slots)
+        std::mem::take(&mut self.slots).into_iter().map(|(_, slot)| slot.action)
     }
 
     fn slot(&mut self, id: TimerId) -> Option<&mut Slot> {
