@@ -245,34 +245,41 @@ impl std::fmt::Debug for SessionBuilder {
     }
 }
 
-/// What a request can be made to: text, or a [`Url`].
+/// What a request can be made to: text, or a [`Url`]; behind an [`Rc`], it is not copied.
 pub trait IntoUrl {
     /// The URL, checked.
-    fn into_url(self) -> Result<Url>;
+    fn into_url(self) -> Result<Rc<Url>>;
 }
 
 impl IntoUrl for &str {
-    fn into_url(self) -> Result<Url> {
-        target::parse_url(self)
+    fn into_url(self) -> Result<Rc<Url>> {
+        target::parse_url(self).map(Rc::new)
     }
 }
 
 impl IntoUrl for &String {
-    fn into_url(self) -> Result<Url> {
-        target::parse_url(self)
+    fn into_url(self) -> Result<Rc<Url>> {
+        target::parse_url(self).map(Rc::new)
     }
 }
 
 impl IntoUrl for Url {
-    fn into_url(self) -> Result<Url> {
+    fn into_url(self) -> Result<Rc<Url>> {
         target::check(&self)?;
-        Ok(self)
+        Ok(Rc::new(self))
     }
 }
 
 impl IntoUrl for &Url {
-    fn into_url(self) -> Result<Url> {
+    fn into_url(self) -> Result<Rc<Url>> {
         self.clone().into_url()
+    }
+}
+
+impl IntoUrl for Rc<Url> {
+    fn into_url(self) -> Result<Rc<Url>> {
+        target::check(&self)?;
+        Ok(self)
     }
 }
 
@@ -280,7 +287,7 @@ impl IntoUrl for &Url {
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     pub(crate) session: ClientSession,
-    pub(crate) url: Result<Url>,
+    pub(crate) url: Result<Rc<Url>>,
     pub(crate) method: Method,
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,

@@ -87,7 +87,10 @@ impl Exchange {
     }
 
     pub(crate) fn push(&self, hop: Hop) {
-        self.0.borrow_mut().push(hop);
+        let mut hops = self.0.borrow_mut();
+        // A hop is large, most requests have one, and thousands may wait at once: no room is made for more by guess.
+        hops.reserve_exact(1);
+        hops.push(hop);
     }
 
     /// The hop that is under way. Panics before the first `push`, which the client does before anything else.

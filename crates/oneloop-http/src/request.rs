@@ -76,7 +76,10 @@ fn timed_out_in(phase: Phase, exchange: &Exchange) -> String {
 
 async fn run(request: &mut RequestBuilder, exchange: &Exchange, deadline: Option<Instant>) -> Result<Response> {
     let event_loop = oneloop::get_running_loop()?;
-    let mut url = Rc::new(std::mem::replace(&mut request.url, Err(Error::new(ErrorKind::BadUrl, "taken")))?);
+    let mut url = match &mut request.url {
+        Ok(url) => url.clone(),
+        Err(refused) => return Err(std::mem::replace(refused, Error::new(ErrorKind::BadUrl, "taken"))),
+    };
     if let Some(credentials) = target::basic_credentials(&url).filter(|_| !request.headers.contains("authorization")) {
         request.headers.push("Authorization", credentials).map_err(Error::from_proto)?;
     }

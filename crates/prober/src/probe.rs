@@ -68,7 +68,7 @@ impl Prober {
     pub(crate) async fn probe(
         &self,
         event_loop: &LoopRef,
-        url: Url,
+        url: Rc<Url>,
         limit: Duration,
         due: Instant,
     ) -> oneloop::Result<Outcome> {
@@ -77,10 +77,16 @@ impl Prober {
         let exchange = Exchange::new();
         let mut lag = Duration::ZERO;
         let result = {
-            let mut request = pin!(oneloop::wait_for(limit, self.request(url, &exchange)));
+            // Handed on by reference: a future that is moved into another takes up room in both.
+            let request = pin!(self.request(url, &exchange));
+            let mut request = pin!(oneloop::wait_for(limit, request));
+            let mut woken = false;
             poll_fn(|cx| {
                 // For so long, at most, has this program itself kept the step waiting: the time limit keeps a timer armed.
-                lag += event_loop.time().saturating_duration_since(event_loop.collected_at());
+                // The first step is no wake; it waited as `queue`.
+                if std::mem::replace(&mut woken, true) {
+                    lag += event_loop.time().saturating_duration_since(event_loop.collected_at());
+                }
                 request.as_mut().poll(cx)
             })
             .await
@@ -94,7 +100,16 @@ impl Prober {
         Ok(Outcome { failure, hops: exchange.take(), started_at, queue, lag })
     }
 
-    async fn request(&self, url: Url, exchange: &Exchange) -> oneloop_http::Result<()> {
+    /// Closes the connections that are kept for later, to have their descriptors.
+    pub(crate) async fn close_idle(&self) -> oneloop::Result<()> {
+        match self.session.close().await {
+            Err(error) if error.is_cancelled() => Err(oneloop::Error::Cancelled),
+            // A connection that cannot be closed in good order is closed all the same.
+            _ => Ok(()),
+        }
+    }
+
+    async fn request(&self, url: Rc<Url>, exchange: &Exchange) -> oneloop_http::Result<()> {
         let mut response = self
             .session
             .request(self.method.clone(), url)

@@ -400,6 +400,7 @@ impl Place {
             let limit = engine.limit(target);
             let outcome = engine.prober.probe(&engine.event_loop, url.clone(), limit, due).await?;
             if lacks_descriptors(&outcome) {
+                engine.prober.close_idle().await?;
                 engine.lower_parallelism();
                 if engine.in_flight.get() > 1 {
                     engine.again.borrow_mut().extend(self.target.take());

@@ -4,6 +4,8 @@
 //! own probe and stops nothing else.
 //! Neighbours: `input` makes targets, `run` starts them, `report` prints their text.
 
+use std::rc::Rc;
+
 use url::Url;
 
 use crate::escape;
@@ -29,7 +31,7 @@ pub(crate) struct Target {
     /// As it was written, less its user information.
     pub(crate) text: Box<str>,
     /// What to probe, or why not.
-    pub(crate) url: Result<Url, Box<Failure>>,
+    pub(crate) url: Result<Rc<Url>, Box<Failure>>,
 }
 
 /// Where a URL was written.
@@ -49,7 +51,7 @@ impl Target {
             Ok(written) => parse_url(written),
             Err(_) => Err(bad_url("InvalidUtf8", "it is not UTF-8")),
         };
-        let url = url.map_err(|failure| Box::new(located(failure, origin)));
+        let url = url.map(Rc::new).map_err(|failure| Box::new(located(failure, origin)));
         Target { index, text: escape::url_without_secrets(&text).into(), url }
     }
 
