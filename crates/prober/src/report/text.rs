@@ -58,7 +58,10 @@ impl Text {
         put(out, reset);
         out.resize(out.len() + self.width.saturating_sub(columns), b' ');
         match outcome.status() {
-            Some(status) => drop(write!(out, "  {status:>3}")),
+            Some(status) => {
+                put(out, "  ");
+                out.extend([status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8));
+            }
             None => put(out, "    -"),
         }
         if outcome.hops.is_empty() {
@@ -246,10 +249,26 @@ fn put(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Appends `12.34ms`, the number padded on the left to `width`. Whole numbers only: this runs for each result.
+/// Appends `12.34ms`, the number padded on the left to `width`. By hand, since this runs for each result.
 fn milliseconds(out: &mut Vec<u8>, time: Duration, width: usize) {
-    let hundredths = (time.as_nanos() + 5_000) / 10_000;
-    drop(write!(out, "{:>1$}.{2:02}ms", hundredths / 100, width - 3, hundredths % 100));
+    let mut hundredths = (time.as_nanos() + 5_000) / 10_000;
+    let mut text = [b' '; 40];
+    let mut at = text.len();
+    // Both decimals and one digit before them always; a u128 has no more than 39 digits.
+    for position in 0.. {
+        if position == 2 {
+            at -= 1;
+            text[at] = b'.';
+        }
+        at -= 1;
+        text[at] = b'0' + (hundredths % 10) as u8;
+        hundredths /= 10;
+        if position >= 2 && hundredths == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&text[at.min(text.len() - width)..]);
+    put(out, "ms");
 }
 
 #[cfg(test)]
