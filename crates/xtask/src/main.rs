@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod ci;
 mod docs;
 mod lines;
@@ -22,6 +23,7 @@ usage: cargo xtask COMMAND
 
   ci [STEP]...     run every check, or only the steps that are named; --list lists them
   ci --record      write the number of tests there are now to .ci/expected-tests
+  bench [CASE]...  measure against the peers; --help has its options
   docs             draw the README's picture anew from a run of the demo
 ";
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         None => ("help", &[][..]),
     };
     let outcome = match command {
+        "bench" => bench::main(rest),
         "ci" => ci::main(rest),
         "docs" => docs::main(rest),
         "help" | "--help" | "-h" => {

@@ -1,0 +1,111 @@
+//! One measured child: what it cost, from the kernel's account of it.
+//!
+//! Neighbours: `works` and `micro` run the cases through it. Invariant: a child is always waited for, and its figures
+//! are its own: `wait4` gives them for that child alone.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use wait4::Wait4;
+
+use crate::shell;
+
+/// What one run of a program cost.
+#[derive(Clone, Debug)]
+pub(crate) struct Usage {
+    pub(crate) wall: Duration,
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+    /// The kernel's high-water mark of the resident memory (VmHWM), in bytes.
+    pub(crate) peak: u64,
+}
+
+impl Usage {
+    pub(crate) fn cpu(&self) -> Duration {
+        self.user + self.system
+    }
+}
+
+/// Where the child's standard output goes.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Output {
+    Nowhere,
+    /// Through a pipe, which is read to its end and thrown away.
+    Pipe,
+}
+
+/// Runs `command` to its end. A program that fails is an error, with the end of what it said on stderr.
+pub(crate) fn measure(command: &mut Command, output: Output) -> Result<Usage, String> {
+    run(command, output, true)
+}
+
+/// The same for a program that is expected to say that something failed.
+pub(crate) fn measure_any_exit(command: &mut Command, output: Output) -> Result<Usage, String> {
+    run(command, output, false)
+}
+
+fn run(command: &mut Command, output: Output, must_pass: bool) -> Result<Usage, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let failed = |error: std::io::Error| format!("{name}: {error}");
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    command.stdout(match output {
+        Output::Nowhere => Stdio::null(),
+        Output::Pipe => Stdio::piped(),
+    });
+    let start = Instant::now();
+    let mut child = command.spawn().map_err(failed)?;
+    if let Some(mut stdout) = child.stdout.take() {
+        std::io::copy(&mut stdout, &mut std::io::sink()).map_err(failed)?;
+    }
+    let mut said = Vec::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        stderr.read_to_end(&mut said).map_err(failed)?;
+    }
+    let ended = child.wait4().map_err(failed)?;
+    let wall = start.elapsed();
+    if must_pass && !ended.status.success() {
+        let said = String::from_utf8_lossy(&said);
+        let tail: Vec<&str> = said.lines().rev().take(3).collect();
+        return Err(format!("{name} ended with {}: {}", ended.status, tail.join(" / ")));
+    }
+    Ok(Usage { wall, user: ended.rusage.utime, system: ended.rusage.stime, peak: ended.rusage.maxrss })
+}
+
+/// The median of a set of figures, by each one's own order.
+pub(crate) fn median<T: PartialOrd + Copy>(mut figures: Vec<T>) -> Option<T> {
+    figures.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    figures.get(figures.len() / 2).copied()
+}
+
+/// The run whose CPU time is the median: its figures belong together.
+pub(crate) fn median_run(mut runs: Vec<Usage>) -> Option<Usage> {
+    runs.sort_by_key(Usage::cpu);
+    let middle = runs.len() / 2;
+    (middle < runs.len()).then(|| runs.swap_remove(middle))
+}
+
+/// Moves this process to core 0, where its children then are too: no wrapper stands between us and them.
+pub(crate) fn pin_to_client_core() -> Result<(), String> {
+    let me = std::process::id().to_string();
+    shell::run(Command::new("taskset").args(["-cp", "0", &me])).map(drop)
+}
+
+/// Raises the limit of open descriptors to the highest allowed, for this process and what it starts.
+pub(crate) fn raise_descriptors() -> Result<(), String> {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find(|line| line.starts_with("Max open files"));
+    let Some(hard) = line.and_then(|line| line.split_whitespace().nth(4)) else {
+        return Ok(());
+    };
+    let me = std::process::id().to_string();
+    let both = format!("--nofile={hard}:{hard}");
+    shell::run(Command::new("prlimit").args(["--pid", &me, &both])).map(drop)
+}
+
+/// A command that runs on core 1.
+pub(crate) fn on_server_core(program: &str) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "1", program]);
+    command
+}
