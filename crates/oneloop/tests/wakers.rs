@@ -17,8 +17,10 @@ use std::{
 use harness::{Log, here, one_turn, run, virtual_loop};
 use oneloop::{EventLoop, Result, create_task, yield_now};
 
+type Counted = (oneloop::Task<()>, Rc<Cell<u32>>, Rc<RefCell<Option<Waker>>>);
+
 /// A task that counts its polls and never ends, and its waker.
-fn counted(event_loop: &EventLoop) -> (oneloop::Task<()>, Rc<Cell<u32>>, Rc<RefCell<Option<Waker>>>) {
+fn counted(event_loop: &EventLoop) -> Counted {
     let (polls, waker) = (Rc::new(Cell::new(0)), Rc::new(RefCell::new(None)));
     let task = event_loop.create_task({
         let (polls, waker) = (polls.clone(), waker.clone());
