@@ -62,6 +62,7 @@ impl Builder {
         let clock = Clock::new(self.virtual_clock);
         let core = Rc::new(Core {
             ready: RefCell::new(VecDeque::new()),
+            spare: Cell::default(),
             tasks: RefCell::new(Slab::new()),
             timers: RefCell::default(),
             selector,

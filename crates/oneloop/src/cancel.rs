@@ -12,10 +12,7 @@
 //! Counterparts: `Task.cancel`, `_fut_waiter`, `_must_cancel`, `_num_cancels_requested` (`tasks.py`). .NET passes a
 //! `CancellationToken` by hand, and it is a level.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::{cell::Cell, rc::Rc};
 
 use crate::event_loop::with_running;
 
@@ -34,7 +31,7 @@ pub(crate) struct Step {
     /// A cancellation was thrown into the task that is being stepped; the leaf that is polled first takes it.
     thrown: Cell<bool>,
     /// What the task has begun to wait for in this step.
-    waiting: RefCell<Waiting>,
+    waiting: Cell<Waiting>,
 }
 
 impl Step {
@@ -48,7 +45,7 @@ impl Step {
 /// One task's share of cancellation.
 #[derive(Default)]
 pub(crate) struct Cancellation {
-    waiting: RefCell<Waiting>,
+    waiting: Cell<Waiting>,
     /// A request that is to be thrown at the next step (asyncio: `_must_cancel`).
     must_cancel: Cell<bool>,
     /// Requests less withdrawals (asyncio: `cancelling()`).
@@ -68,7 +65,8 @@ impl Cancellation {
 
     /// `cancel()` of what the task waits for may call back into the loop, so no borrow is held meanwhile.
     fn pass_down(&self) -> bool {
-        let target = self.waiting.borrow().clone();
+        let target = self.waiting.take();
+        self.waiting.set(target.clone());
         target.is_some_and(|target| target.cancel_target())
     }
 

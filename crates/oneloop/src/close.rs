@@ -29,9 +29,9 @@ impl Core {
     fn close(self: &Rc<Core>) {
         self.closed.set(true);
         let _entered = self.enter();
-        for (_, task) in self.tasks.take() {
-            let id = task.header().id;
-            self.fence(move || task.abandon(self));
+        for (_, slot) in self.tasks.take() {
+            let id = slot.task.header().id;
+            self.fence(move || slot.task.abandon(self));
             self.observe(|| Event::Drop { task: id, reason: StepResult::Cancelled });
         }
         self.drop_each(self.ready.take());

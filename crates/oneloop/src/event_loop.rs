@@ -17,6 +17,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     future::Future,
     ops::Deref,
     panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
@@ -65,12 +66,23 @@ const LONGEST_PARK: Duration = Duration::from_secs(24 * 3600);
 /// With `poll_every(n)`, the kernel is asked at least this often while tasks are ready.
 const POLL_AT_LEAST_EVERY: Duration = Duration::from_millis(1);
 
+/// A place in the table of tasks.
+pub(crate) struct TaskSlot {
+    pub(crate) task: Rc<dyn AnyTask>,
+    /// The task's, so that a wake need not look further than here.
+    pub(crate) generation: u32,
+    /// Whether the ready queue holds a step of this task.
+    pub(crate) scheduled: Cell<bool>,
+}
+
 /// The parts of a loop.
 pub(crate) struct Core {
     /// What is to run, in order.
     pub(crate) ready: ReadyQueue,
+    /// An empty queue that keeps the memory of a past one.
+    pub(crate) spare: Cell<VecDeque<Ready>>,
     /// Every task that has not ended.
-    pub(crate) tasks: RefCell<Slab<Rc<dyn AnyTask>>>,
+    pub(crate) tasks: RefCell<Slab<TaskSlot>>,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) selector: Selector,
     /// What other threads left for this one.
@@ -201,9 +213,8 @@ impl LoopRef {
         }
 
         // 4. Run what is ready now, and nothing that becomes ready meanwhile.
-        let ready_now = core.ready.borrow().len();
-        for _ in 0..ready_now {
-            let Some(next) = core.ready.borrow_mut().pop_front() else { break };
+        let mut batch = core.ready.replace(core.spare.take());
+        for next in batch.drain(..) {
             match next {
                 Ready::Step(task) => core.step(task),
                 Ready::Timer(timer) => core.fence(|| core.fire(timer)),
@@ -211,6 +222,7 @@ impl LoopRef {
                 Ready::Notify(listener, which) => core.fence(move || listener.run(which)),
             }
         }
+        core.spare.set(batch); // its memory is the next turn's queue
         core.observe(|| Event::TurnEnd);
         Ok(())
     }
@@ -270,7 +282,13 @@ impl Core {
 
     /// One step of one task: the loop's half of `TaskInner::step`.
     fn step(&self, id: TaskId) {
-        let Some(task) = self.task(id) else { return };
+        let task = match self.tasks.borrow().get(id.index as usize) {
+            Some(slot) if slot.generation == id.generation => {
+                slot.scheduled.set(false); // before the poll: what wakes it from now on is news
+                slot.task.clone()
+            }
+            _ => return,
+        };
         self.observe(|| Event::PollBegin { task: id });
         self.current.set(Some(id));
         let result = task.step(self);
@@ -292,16 +310,14 @@ impl Core {
 
     pub(crate) fn task(&self, id: TaskId) -> Option<Rc<dyn AnyTask>> {
         let tasks = self.tasks.borrow();
-        tasks.get(id.index as usize).filter(|task| task.header().id == id).cloned()
+        tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation).map(|slot| slot.task.clone())
     }
 
     /// Puts a task's step at the end of the queue, unless it is there or the task is gone: what every wake comes to.
     pub(crate) fn schedule(&self, id: TaskId) {
         let tasks = self.tasks.borrow();
-        let Some(task) = tasks.get(id.index as usize).map(|task| task.header()).filter(|task| task.id == id) else {
-            return;
-        };
-        let coalesced = task.scheduled.replace(true);
+        let Some(slot) = tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation) else { return };
+        let coalesced = slot.scheduled.replace(true);
         if !coalesced {
             self.ready.borrow_mut().push_back(Ready::Step(id));
         }
@@ -329,7 +345,11 @@ impl Core {
             inner.abandon(self);
             return Task { inner, core: Rc::downgrade(self) };
         }
-        self.tasks.borrow_mut().insert(inner.clone());
+        self.tasks.borrow_mut().insert(TaskSlot {
+            task: inner.clone(),
+            generation: number,
+            scheduled: Cell::new(false),
+        });
         let at = Location::caller();
         self.observe(|| Event::Spawn { task: id, parent: crate::current_task(), at });
         self.schedule(id);

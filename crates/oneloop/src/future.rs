@@ -51,7 +51,9 @@ enum Waiter {
 }
 
 /// Most futures have one waiter at most, so one needs no allocation.
+#[derive(Default)]
 enum Waiters {
+    #[default]
     None,
     One(Waiter),
     Many(Vec<Waiter>),
@@ -92,7 +94,8 @@ impl Waiters {
 /// An outcome and those who wait for it.
 pub(crate) struct FutureState<T> {
     pub(crate) outcome: RefCell<Outcome<T>>,
-    waiters: RefCell<Waiters>,
+    /// Never lent to user code: taken, changed and put back.
+    waiters: Cell<Waiters>,
     next_key: Cell<u32>,
     /// Somebody was given a copy of the result.
     pub(crate) seen: Cell<bool>,
@@ -102,7 +105,7 @@ impl<T> FutureState<T> {
     pub(crate) fn new() -> FutureState<T> {
         FutureState {
             outcome: RefCell::new(Outcome::Pending),
-            waiters: RefCell::new(Waiters::None),
+            waiters: Cell::new(Waiters::None),
             next_key: Cell::new(0),
             seen: Cell::new(false),
         }
@@ -155,32 +158,38 @@ impl<T> FutureState<T> {
         if self.is_done() {
             core.push(Ready::Notify(listener, which));
         } else {
-            self.waiters.borrow_mut().push(Waiter::Notify(listener, which));
+            let mut waiters = self.waiters.take();
+            waiters.push(Waiter::Notify(listener, which));
+            self.waiters.set(waiters);
         }
     }
 
     /// Puts a task's waker at the end of the list, or in place of its old one if `key` says that it has one.
     fn wait(&self, key: Option<u32>, waker: &Waker) -> u32 {
-        let mut waiters = self.waiters.borrow_mut();
-        if let Some(key) = key {
-            for waiter in waiters.as_mut_slice() {
-                if let Waiter::Wake(its, old) = waiter
-                    && *its == key
-                {
-                    old.clone_from(waker); // does nothing when the two wake the same task
-                    return key;
-                }
+        let mut waiters = self.waiters.take();
+        let known = waiters.as_mut_slice().iter_mut().find_map(|waiter| match waiter {
+            Waiter::Wake(its, waker) if Some(*its) == key => Some(waker),
+            _ => None,
+        });
+        let (key, _old) = match (known, key) {
+            (Some(old), Some(key)) if old.will_wake(waker) => (key, None),
+            (Some(old), Some(key)) => (key, Some(std::mem::replace(old, waker.clone()))),
+            _ => {
+                let key = self.next_key.get();
+                self.next_key.set(key.wrapping_add(1));
+                waiters.push(Waiter::Wake(key, waker.clone()));
+                (key, None)
             }
-        }
-        let key = self.next_key.get();
-        self.next_key.set(key.wrapping_add(1));
-        waiters.push(Waiter::Wake(key, waker.clone()));
+        };
+        self.waiters.set(waiters);
         key
     }
 
     /// Takes a waiter out of the list. It is dropped once nothing is borrowed.
     fn leave(&self, key: u32) {
-        let gone = self.waiters.borrow_mut().remove(key);
+        let mut waiters = self.waiters.take();
+        let gone = waiters.remove(key);
+        self.waiters.set(waiters);
         drop(gone);
     }
 }

@@ -85,7 +85,7 @@ impl<T: 'static> Task<T> {
 
     /// Names it, for reports. A task keeps the first name that it is given.
     pub fn set_name(&self, name: &str) {
-        let _ = self.inner.header.name.set(name.into());
+        let _ = self.inner.header.name.set(Box::new(name.to_owned()));
     }
 
     /// Queues `callback` when the task ends: behind those who wait already, at once if it has ended. Drops it if the

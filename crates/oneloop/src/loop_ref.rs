@@ -94,7 +94,7 @@ impl LoopRef {
 
     /// The tasks that have not ended, oldest slot first: `asyncio.all_tasks`.
     pub fn all_tasks(&self) -> Vec<TaskId> {
-        self.core.tasks.borrow().iter().map(|(_, task)| task.header().id).collect()
+        self.core.tasks.borrow().iter().map(|(_, slot)| slot.task.header().id).collect()
     }
 
     /// Cancels the task with this id. False if it has ended.

@@ -41,15 +41,13 @@ pub(crate) struct Header {
     pub(crate) id: TaskId,
     /// Made once, lent to every poll.
     waker: Waker,
-    /// Whether the ready queue holds a step of this task.
-    pub(crate) scheduled: Cell<bool>,
     started: Cell<bool>,
     stepping: Cell<bool>,
     /// The handle is gone, so an error that nobody awaits must be reported when the task ends.
     pub(crate) detached: Cell<bool>,
     pub(crate) cancellation: Cancellation,
     /// None is the default name, `Task-N`.
-    pub(crate) name: OnceCell<Box<str>>,
+    pub(crate) name: OnceCell<Box<String>>,
 }
 
 /// A task and its result.
@@ -80,7 +78,6 @@ impl<T: 'static> TaskInner<T> {
             header: Header {
                 id,
                 waker: task_waker(id, &core.inbox),
-                scheduled: Cell::new(false),
                 started: Cell::new(false),
                 stepping: Cell::new(false),
                 detached: Cell::new(false),
@@ -140,7 +137,6 @@ impl<T: 'static> AnyTask for TaskInner<T> {
 
     fn step(&self, core: &Core) -> StepResult {
         let Some(future) = self.future.take() else { return StepResult::Done };
-        self.header.scheduled.set(false);
         self.header.cancellation.begin_step(&core.step);
         let started = self.header.started.replace(true);
         if !started && core.step.take_undelivered() {
