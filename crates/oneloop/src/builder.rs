@@ -7,6 +7,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
+    time::Duration,
 };
 
 use slab::Slab;
@@ -84,5 +85,24 @@ impl Builder {
             exception_handler: Cell::new(None),
         });
         Ok(EventLoop(LoopRef { core }))
+    }
+}
+
+/// With `poll_every(n)`, the kernel is asked at least this often while tasks are ready.
+const POLL_AT_LEAST_EVERY: Duration = Duration::from_millis(1);
+
+impl Core {
+    /// Whether this turn asks the kernel though something is ready.
+    pub(crate) fn is_poll_due(&self) -> bool {
+        if self.poll_every == 1 {
+            return true;
+        }
+        let now = self.clock.now();
+        let due = self.turn.get().is_multiple_of(u64::from(self.poll_every))
+            || now.saturating_duration_since(self.polled_at.get()) >= POLL_AT_LEAST_EVERY;
+        if due {
+            self.polled_at.set(now);
+        }
+        due
     }
 }

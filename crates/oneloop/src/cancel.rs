@@ -135,9 +135,12 @@ pub(crate) fn waiting_for(target: Rc<dyn CancelTarget>) {
 /// Takes that back: the leaf is dropped, in the step in which it was polled. A request must not go where nobody waits.
 pub(crate) fn not_waiting_for(target: *const ()) {
     let gone = with_running(|core| {
-        let mut waiting = core.step.waiting.borrow_mut();
-        let ours = waiting.as_ref().is_some_and(|waiting| Rc::as_ptr(waiting).cast::<()>() == target);
-        if ours { waiting.take() } else { None }
+        let waiting = core.step.waiting.take()?;
+        if Rc::as_ptr(&waiting).cast::<()>() == target {
+            return Some(waiting);
+        }
+        core.step.waiting.set(Some(waiting));
+        None
     });
     drop(gone);
 }

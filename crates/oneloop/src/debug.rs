@@ -39,6 +39,13 @@ impl LoopRef {
 }
 
 impl Core {
+    /// Runs user code that isn't a task's body. A panic in it is reported, and the loop goes on.
+    pub(crate) fn fence(&self, function: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(function)) {
+            self.report("a callback panicked", payload);
+        }
+    }
+
     /// Tells the exception handler of a panic that nobody can be given.
     pub(crate) fn report(&self, what: &str, payload: Box<dyn Any + Send>) {
         self.tell(|| format!("{what}: {}", panic_message(&*payload)));

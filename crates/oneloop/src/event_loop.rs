@@ -20,7 +20,7 @@ use std::{
     collections::VecDeque,
     future::Future,
     ops::Deref,
-    panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
+    panic::{Location, resume_unwind},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -63,9 +63,6 @@ pub(crate) fn running() -> Option<Rc<Core>> {
 
 /// The longest park, as in asyncio (`MAXIMUM_SELECT_TIMEOUT`): a day.
 const LONGEST_PARK: Duration = Duration::from_secs(24 * 3600);
-/// With `poll_every(n)`, the kernel is asked at least this often while tasks are ready.
-const POLL_AT_LEAST_EVERY: Duration = Duration::from_millis(1);
-
 /// A place in the table of tasks.
 pub(crate) struct TaskSlot {
     pub(crate) task: Rc<dyn AnyTask>,
@@ -79,7 +76,7 @@ pub(crate) struct TaskSlot {
 pub(crate) struct Core {
     /// What is to run, in order.
     pub(crate) ready: ReadyQueue,
-    /// An empty queue that keeps the memory of a past one.
+    /// An empty queue with the memory of a past one.
     pub(crate) spare: Cell<VecDeque<Ready>>,
     /// Every task that has not ended.
     pub(crate) tasks: RefCell<Slab<TaskSlot>>,
@@ -230,20 +227,6 @@ impl LoopRef {
 // ANCHOR_END: run_once
 
 impl Core {
-    /// Whether this turn asks the kernel though something is ready.
-    fn is_poll_due(&self) -> bool {
-        if self.poll_every == 1 {
-            return true;
-        }
-        let now = self.clock.now();
-        let due = self.turn.get().is_multiple_of(u64::from(self.poll_every))
-            || now.saturating_duration_since(self.polled_at.get()) >= POLL_AT_LEAST_EVERY;
-        if due {
-            self.polled_at.set(now);
-        }
-        due
-    }
-
     /// Queues what other threads have left.
     fn open_letters(&self) {
         if !self.inbox.has_letters() {
@@ -298,13 +281,6 @@ impl Core {
             let gone = self.tasks.borrow_mut().try_remove(id.index as usize);
             self.observe(|| Event::Drop { task: id, reason: result });
             self.fence(move || drop((gone, task)));
-        }
-    }
-
-    /// Runs user code that isn't a task's body. A panic in it is reported, and the loop goes on.
-    pub(crate) fn fence(&self, function: impl FnOnce()) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(function)) {
-            self.report("a callback panicked", payload);
         }
     }
 
@@ -372,26 +348,6 @@ impl Core {
 
     pub(crate) fn now(&self) -> Instant {
         self.clock.now()
-    }
-
-    /// The deadline that is `delay` from now; one that is further off than the clock can count is a century off.
-    pub(crate) fn after(&self, delay: Duration) -> Instant {
-        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-        let now = self.clock.now();
-        now.checked_add(delay).unwrap_or_else(|| now + CENTURY)
-    }
-
-    fn check_can_run(&self) -> Result<()> {
-        if self.closed.get() {
-            return Err(Error::Runtime("Event loop is closed"));
-        }
-        if self.running.get() {
-            return Err(Error::Runtime("This event loop is already running"));
-        }
-        if with_running(|_| ()).is_some() {
-            return Err(Error::Runtime("Cannot run the event loop while another loop is running"));
-        }
-        Ok(())
     }
 
     /// Makes this the running loop of the thread, until the guard goes.

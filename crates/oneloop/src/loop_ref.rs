@@ -102,3 +102,12 @@ impl LoopRef {
         self.core.task(task).is_some_and(|task| task.cancel_target())
     }
 }
+
+impl Core {
+    /// The deadline that is `delay` from now; one that is further off than the clock can count is a century off.
+    pub(crate) fn after(&self, delay: Duration) -> Instant {
+        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+        let now = self.clock.now();
+        now.checked_add(delay).unwrap_or_else(|| now + CENTURY)
+    }
+}

@@ -9,7 +9,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-use crate::{error::Result, event_loop::EventLoop, handle::Listener, loop_ref::get_running_loop};
+use crate::{
+    error::{Error, Result},
+    event_loop::{Core, EventLoop, with_running},
+    handle::Listener,
+    loop_ref::get_running_loop,
+};
 
 /// Makes a loop, runs `main` on it, cancels what is left and waits for that, and closes the loop.
 ///
@@ -27,7 +32,7 @@ use crate::{error::Result, event_loop::EventLoop, handle::Listener, loop_ref::ge
 #[track_caller]
 pub fn run<T: 'static>(main: impl Future<Output = Result<T>> + 'static) -> Result<T> {
     if get_running_loop().is_ok() {
-        return Err(crate::Error::Runtime("oneloop::run() cannot be called from a running event loop"));
+        return Err(Error::Runtime("oneloop::run() cannot be called from a running event loop"));
     }
     let event_loop = EventLoop::new()?;
     let result = catch_unwind(AssertUnwindSafe(|| event_loop.run_until_complete(main)));
@@ -60,4 +65,20 @@ fn cancel_leftovers(event_loop: &EventLoop) -> Result<()> {
         }
     }
     event_loop.run_until_complete(async { all_done.await })
+}
+
+impl Core {
+    /// A loop runs once at a time, and a thread runs one loop: the errors and their texts are asyncio's.
+    pub(crate) fn check_can_run(&self) -> Result<()> {
+        if self.closed.get() {
+            return Err(Error::Runtime("Event loop is closed"));
+        }
+        if self.running.get() {
+            return Err(Error::Runtime("This event loop is already running"));
+        }
+        if with_running(|_| ()).is_some() {
+            return Err(Error::Runtime("Cannot run the event loop while another loop is running"));
+        }
+        Ok(())
+    }
 }

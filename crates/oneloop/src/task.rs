@@ -46,7 +46,8 @@ pub(crate) struct Header {
     /// The handle is gone, so an error that nobody awaits must be reported when the task ends.
     pub(crate) detached: Cell<bool>,
     pub(crate) cancellation: Cancellation,
-    /// None is the default name, `Task-N`.
+    /// None is the default name, `Task-N`: most tasks have that, so a name costs them one pointer.
+    #[allow(clippy::box_collection)]
     pub(crate) name: OnceCell<Box<String>>,
 }
 
