@@ -4,6 +4,8 @@
 //! Around them: `input` streams the list, `output` streams the results, `exit` maps endings to numbers.
 //! The program never touches mio or rustls; it stands on oneloop-http, which stands on oneloop.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod colour;
 mod demo;

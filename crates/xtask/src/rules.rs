@@ -28,24 +28,33 @@ pub(crate) fn check() -> Result<String, String> {
     for package in list(&metadata, "packages") {
         let name = text(package, "name");
         faults.extend(wrong_dependencies(name, &dependencies(package)));
+        let manifest = text(package, "manifest_path");
+        if !source(manifest)?.contains("[lints]\nworkspace = true") {
+            faults.push(format!("{name}: {manifest} does not take the workspace's lints, which forbid unsafe"));
+        }
         for target in list(package, "targets") {
+            // The lint binds them all; what others may build upon or run as a program of ours says it itself as well.
             let path = text(target, "src_path");
-            let kinds = list(target, "kind");
-            // Tests, examples and build scripts are bound by the workspace's lint; libraries and programs say it themselves.
-            if kinds.iter().any(|kind| kind == "lib" || kind == "bin") {
+            if path.ends_with("/src/lib.rs") || path.ends_with("/src/main.rs") {
                 roots += 1;
-                let source = std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
-                if !source.contains("#![forbid(unsafe_code)]") {
+                if !source(path)?.contains("#![forbid(unsafe_code)]") {
                     faults.push(format!("{name}: {path} lacks #![forbid(unsafe_code)]"));
                 }
             }
         }
     }
+    if !shell::read("Cargo.toml")?.contains("unsafe_code = \"forbid\"") {
+        faults.push("the workspace's lints do not forbid unsafe".into());
+    }
     if faults.is_empty() {
-        Ok(format!("{roots} crate roots forbid unsafe; oneloop needs {} alone", RUNTIME_NEEDS.join(", ")))
+        Ok(format!("all forbid unsafe, {roots} crate roots say so; oneloop needs {} alone", RUNTIME_NEEDS.join(", ")))
     } else {
         Err(faults.join("\n"))
     }
+}
+
+fn source(path: &str) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
 }
 
 fn wrong_dependencies(name: &str, dependencies: &[&str]) -> Vec<String> {
