@@ -197,7 +197,8 @@ pub(crate) struct Settings {
 }
 
 /// Reads the command line. `--help` and `--version` come back as errors of clap's, too, which know how to end.
-pub(crate) fn parse(words: Vec<OsString>) -> Result<(Task, Settings), clap::Error> {
+/// `watched` says whether somebody is there who can have meant the demo by naming no URL.
+pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settings), clap::Error> {
     let trailing_dashes = words.len() > 1 && words.last().is_some_and(|word| word == "--");
     let mut command = Cli::command();
     let matches = command.try_get_matches_from_mut(words)?;
@@ -216,6 +217,9 @@ pub(crate) fn parse(words: Vec<OsString>) -> Result<(Task, Settings), clap::Erro
             // A script whose variable is empty must not be told that all is well because the demo is.
             if trailing_dashes || asked {
                 return Err(usage("no URL given (the demo runs only when nothing else is asked for)".into()));
+            }
+            if !watched {
+                return Err(usage("no URL given (to see the demo where there is no terminal: prober demo)".into()));
             }
             Task::Demo
         }
@@ -357,7 +361,11 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<(Task, Settings), clap::Error> {
-        parse(std::iter::once("prober").chain(line.split_whitespace()).map(OsString::from).collect())
+        read_as(line, true)
+    }
+
+    fn read_as(line: &str, watched: bool) -> Result<(Task, Settings), clap::Error> {
+        parse(std::iter::once("prober").chain(line.split_whitespace()).map(OsString::from).collect(), watched)
     }
 
     fn is_usage_error(line: &str) -> bool {
@@ -378,6 +386,14 @@ mod tests {
             assert!(is_usage_error(line), "{line}");
         }
         assert!(matches!(read("demo --serve"), Ok((Task::ServeDemo, _))));
+    }
+
+    #[test]
+    fn a_script_must_ask_for_the_demo() {
+        assert!(read_as("", false).is_err_and(|error| error.exit_code() == 2));
+        assert!(read_as("--color never", false).is_err_and(|error| error.exit_code() == 2));
+        assert!(matches!(read_as("demo", false), Ok((Task::Demo, _))));
+        assert!(matches!(read_as("http://h/", false), Ok((Task::Probe(_), _))));
     }
 
     #[test]

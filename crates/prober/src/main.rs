@@ -31,7 +31,7 @@ use exit::Ending;
 use run::{Parts, Run, SummaryPlace, warn};
 
 fn main() -> ExitCode {
-    let (task, settings) = match cli::parse(std::env::args_os().collect()) {
+    let (task, settings) = match cli::parse(std::env::args_os().collect(), is_watched()) {
         Ok(parsed) => parsed,
         Err(answer) => {
             // Help goes to stdout and errors to stderr; clap knows which. Either may be closed.
@@ -52,6 +52,13 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(status)
+}
+
+/// Whether a person is there who can have meant the demo by naming no URL: one at a terminal, or one who typed
+/// `cargo run` in a checkout. To a script an empty variable looks the same as nothing, and must never be green.
+fn is_watched() -> bool {
+    let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    on_terminal || std::env::var("CARGO_PKG_NAME").is_ok_and(|name| name == env!("CARGO_PKG_NAME"))
 }
 
 /// Does what was asked for. An error is a sentence for stderr: nothing was probed.

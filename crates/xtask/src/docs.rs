@@ -18,7 +18,9 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
     let program = shell::root().join("target/release/prober");
     // Only stdout: the picture shows the results, and the progress bar is drawn on a terminal alone.
     let output = Command::new(&program)
-        .args(["--color", "always", "demo"])
+        .args(["--color", "always"])
+        // As `cargo run` starts it, which is what the picture's first line says.
+        .env("CARGO_PKG_NAME", "prober")
         .current_dir(shell::root())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
