@@ -29,7 +29,8 @@ Examples:
   prober --parallel-max 500 -m 3 @urls.txt      many at once, each at most 3 seconds
   prober                                        watch the built-in demo
 
-Exit status: 0 all passed, 1 some failed, 2 usage, 130 interrupted, 141 output closed.";
+Exit status: 0 all passed, 1 some failed, 2 usage, 130 and 143 stopped by a signal,
+141 output closed.";
 
 /// Probe many URLs at once on one thread, and say which part of each was slow
 #[derive(Debug, Parser)]
@@ -105,7 +106,7 @@ struct Cli {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, help_heading = "Output")]
     format: Format,
 
-    /// Write the results to FILE, complete or not at all
+    /// Write the results to FILE (under another name until the end)
     #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
 

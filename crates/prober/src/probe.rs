@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::Method;
 use oneloop::LoopRef;
+use oneloop_http::proto::Limits;
 use oneloop_http::resolver::Family;
 use oneloop_http::{ClientSession, Error, ErrorKind, Exchange, Phase};
 use url::Url;
@@ -20,6 +21,9 @@ use crate::escape;
 use crate::report::Outcome;
 use crate::report::text::unexpected_status;
 use crate::target::Failure;
+
+/// No body may be larger: a probe is no download.
+const LARGEST_BODY: u64 = 10 * 1024 * 1024;
 
 /// What all probes of a run share.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ impl Prober {
         let mut session = ClientSession::builder()
             .insecure(settings.insecure)
             .keepalive(settings.keepalive)
+            .limits(Limits { max_body_bytes: LARGEST_BODY, ..Limits::default() })
             .record_local_addr(settings.format == Format::Jsonl)
             .family(match settings.addresses {
                 Addresses::Any => Family::Any,

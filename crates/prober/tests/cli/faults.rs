@@ -123,3 +123,34 @@ fn send(signal: &str, child: &Child) {
     let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
     assert!(sent.is_ok_and(|status| status.success()), "kill sends a signal");
 }
+
+#[test]
+fn the_exit_code_of_each_kind_is_the_one_that_curl_gives() {
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("skipped: curl is not installed");
+        return;
+    }
+    let (site, resetting) = (Server::site(), Server::resetting());
+    for url in [
+        site.url("/ok"),
+        site.url("/missing"),
+        site.url("/stall"),
+        site.url("/early"),
+        site.url("/empty"),
+        site.url("/loop"),
+        resetting.url("/"),
+        "http://127.0.0.1:1/".to_owned(),
+        "http://nobody.invalid/".to_owned(),
+        "http://[bad/".to_owned(),
+        "bogus://host/".to_owned(),
+    ] {
+        // As in `prober`: a status that is not expected fails, redirects are followed, no proxy comes between.
+        let curl = Command::new("curl")
+            .args(["--silent", "--fail", "--location", "--max-redirs", "10", "--max-time", "1", "--noproxy", "*"])
+            .args(["--output", "/dev/null", &url])
+            .status()
+            .expect("curl starts");
+        let run = ran(&mut prober(&["--format", "jsonl", "-L", "-m", "1", &url]));
+        assert_eq!(run.json()[0]["exitcode"].as_i64(), curl.code().map(i64::from), "{url}: {}", run.stdout);
+    }
+}
