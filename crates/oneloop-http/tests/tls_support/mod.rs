@@ -1,4 +1,5 @@
 //! A certificate authority and a scripted TLS server, for tests.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
