@@ -103,9 +103,9 @@ pub(crate) fn raise_descriptors() -> Result<(), String> {
     shell::run(Command::new("prlimit").args(["--pid", &me, &both])).map(drop)
 }
 
-/// A command that runs on core 1.
+/// A command that runs on core 1, and that the kernel ends should this process be ended by force.
 pub(crate) fn on_server_core(program: &str) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "1", program]);
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "taskset", "-c", "1", program]);
     command
 }

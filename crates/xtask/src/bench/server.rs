@@ -137,7 +137,7 @@ fn configuration(folder: &Path, [http, https, telling]: [u16; 3]) -> String {
     format!(
         "daemon off;\nmaster_process off;\nworker_processes 1;\nworker_rlimit_nofile 20000;\n\
          pid {folder}/nginx.pid;\nerror_log {folder}/error.log;\nevents {{ worker_connections 16384; }}\n\
-         http {{\n  access_log off;\n  keepalive_requests 10000000;\n{temporary}\
+         http {{\n  access_log off;\n  ssl_protocols TLSv1.2 TLSv1.3;\n  keepalive_requests 10000000;\n{temporary}\
          \x20 log_format telling '$ssl_protocol $ssl_cipher, $http_user_agent, resumed $ssl_session_reused';\n\
          \x20 server {{\n{plain}{secure}{certificate}{answer}  }}\n\
          \x20 server {{\n    listen 127.0.0.1:{telling} ssl;\n    access_log {folder}/telling.log telling;\n{certificate}{answer}  }}\n}}\n"
@@ -231,7 +231,7 @@ impl Drop for Folder {
 
 /// Whether the tools of this file are there: what is missing is said once, at the start.
 pub(crate) fn check_tools() -> Result<(), String> {
-    let missing: Vec<&str> = [("nginx", "-v"), ("openssl", "version"), ("taskset", "-V")]
+    let missing: Vec<&str> = [("nginx", "-v"), ("openssl", "version"), ("taskset", "-V"), ("setpriv", "-V")]
         .into_iter()
         .filter(|(tool, flag)| !shell::is_there(tool, flag))
         .map(|(tool, _)| tool)
