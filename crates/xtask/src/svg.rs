@@ -10,6 +10,8 @@ use std::str::Chars;
 const CELL_WIDTH: f64 = 8.4;
 const LINE_HEIGHT: usize = 19;
 const MARGIN: usize = 16;
+/// A line that is longer is broken, as a terminal of this width would break it.
+const COLUMNS: usize = 120;
 const BACKGROUND: &str = "#1b1f27";
 const FOREGROUND: &str = "#d6dae2";
 
@@ -39,8 +41,8 @@ struct Run {
 pub(crate) fn draw(command: &str, output: &str) -> String {
     let prompt = format!("\x1b[2m$\x1b[0m \x1b[1m{command}\x1b[0m");
     let mut look = Look::default();
-    let lines: Vec<Vec<Run>> =
-        std::iter::once(prompt.as_str()).chain(output.lines()).map(|line| runs(line, &mut look)).collect();
+    let whole = std::iter::once(prompt.as_str()).chain(output.lines());
+    let lines: Vec<Vec<Run>> = whole.flat_map(|line| broken(runs(line, &mut look))).collect();
     let columns = lines.iter().flatten().map(|run| run.column + run.text.chars().count()).max().unwrap_or_default();
     let width = columns as f64 * CELL_WIDTH + 2.0 * MARGIN as f64;
     let height = lines.len() * LINE_HEIGHT + 2 * MARGIN;
@@ -112,6 +114,28 @@ fn runs(line: &str, look: &mut Look) -> Vec<Run> {
     runs
 }
 
+/// Breaks a line's runs at the terminal's width. An empty line stays one line.
+fn broken(runs: Vec<Run>) -> Vec<Vec<Run>> {
+    let mut lines = vec![Vec::new()];
+    for Run { column, look, text } in runs {
+        let mut column = column;
+        let mut rest: Vec<char> = text.chars().collect();
+        while !rest.is_empty() {
+            let room = COLUMNS - column % COLUMNS;
+            let tail = rest.split_off(room.min(rest.len()));
+            let row = column / COLUMNS;
+            lines.resize_with(lines.len().max(row + 1), Vec::new);
+            let piece = Run { column: column % COLUMNS, look, text: rest.iter().collect() };
+            column += rest.len();
+            if let Some(line) = lines.get_mut(row) {
+                line.push(piece);
+            }
+            rest = tail;
+        }
+    }
+    lines
+}
+
 /// Takes an escape sequence, up to and with the letter that ends it, and returns it without its opening bracket.
 fn take_sequence(rest: &mut Chars<'_>) -> String {
     let mut sequence = String::new();
@@ -172,6 +196,17 @@ mod tests {
         runs("\x1b[31m", &mut look);
         let cut = runs("\x1b[2Kred\r", &mut look);
         assert_eq!(cut, [Run { column: 0, look: Look { colour: Some(1), ..Look::default() }, text: "red".into() }]);
+    }
+
+    #[test]
+    fn a_long_line_is_broken_where_a_terminal_would_break_it() {
+        let mut look = Look::default();
+        let text = format!("\x1b[31m{}\x1b[0m{}", "a".repeat(100), "b".repeat(150));
+        let lines = broken(runs(&text, &mut look));
+        let shape: Vec<Vec<(usize, usize)>> =
+            lines.iter().map(|line| line.iter().map(|run| (run.column, run.text.len())).collect()).collect();
+        assert_eq!(shape, [vec![(0, 100), (100, 20)], vec![(0, 120)], vec![(0, 10)]]);
+        assert_eq!(broken(Vec::new()).len(), 1);
     }
 
     #[test]
