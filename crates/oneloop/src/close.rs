@@ -12,6 +12,7 @@ use std::rc::Rc;
 use crate::{
     event_loop::{Core, EventLoop},
     observer::{Event, StepResult},
+    selector::{Selector, Waiter},
 };
 
 impl EventLoop {
@@ -48,5 +49,13 @@ impl Core {
         for one in all {
             self.fence(move || drop(one));
         }
+    }
+}
+
+impl Selector {
+    /// Forgets every waiter, and returns them for the caller to drop: the loop closes.
+    fn take_waiters(&self) -> Vec<Option<Waiter>> {
+        let mut slots = self.slots.borrow_mut();
+        slots.slab.iter_mut().flat_map(|(_, slot)| [slot.read.waiter.take(), slot.write.waiter.take()]).collect()
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     join::{AwaitingRef, JoinTask, Task},
     loop_ref::LoopRef,
     observer::{Event, Stamp},
-    ready::TaskId,
+    ready::{Ready, TaskId},
     settable::SettableFuture,
     sleep::{Sleep, YieldNow},
     task::Header,
@@ -100,6 +100,16 @@ impl Core {
 fn forget_if_it_panics(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(again);
+    }
+}
+
+impl Ready {
+    /// The task that it steps, if it is a step.
+    pub(crate) fn task(&self) -> Option<TaskId> {
+        match self {
+            Ready::Step(task) => Some(*task),
+            _ => None,
+        }
     }
 }
 

@@ -50,16 +50,6 @@ pub(crate) enum Ready {
     Notify(Rc<Listener>, u32),
 }
 
-impl Ready {
-    /// The task that it steps, if it is a step.
-    pub(crate) fn task(&self) -> Option<TaskId> {
-        match self {
-            Ready::Step(task) => Some(*task),
-            _ => None,
-        }
-    }
-}
-
 /// The queue itself. Its borrow is never held while something of it runs.
 pub(crate) type ReadyQueue = RefCell<VecDeque<Ready>>;
 

@@ -62,13 +62,13 @@ pub(crate) struct Half {
     ready: bool,
     /// The peer has finished or the socket has failed: no further event will come, so the bit is never cleared.
     ended: bool,
-    waiter: Option<Waiter>,
+    pub(crate) waiter: Option<Waiter>,
 }
 
-struct Slot {
+pub(crate) struct Slot {
     generation: usize,
-    read: Half,
-    write: Half,
+    pub(crate) read: Half,
+    pub(crate) write: Half,
 }
 
 impl Slot {
@@ -84,12 +84,12 @@ impl Slot {
 pub(crate) struct Selector {
     pub(crate) poll: RefCell<mio::Poll>,
     events: RefCell<Events>,
-    slots: RefCell<Slots>,
+    pub(crate) slots: RefCell<Slots>,
 }
 
 #[derive(Default)]
-struct Slots {
-    slab: Slab<Slot>,
+pub(crate) struct Slots {
+    pub(crate) slab: Slab<Slot>,
     generation: usize,
 }
 
@@ -173,12 +173,6 @@ impl Selector {
             Some(Waiter::Listener(listener)) => core.push(Ready::Notify(listener, 0)),
             None => {}
         }
-    }
-
-    /// Forgets every waiter, and returns them for the caller to drop: the loop closes.
-    pub(crate) fn take_waiters(&self) -> Vec<Option<Waiter>> {
-        let mut slots = self.slots.borrow_mut();
-        slots.slab.iter_mut().flat_map(|(_, slot)| [slot.read.waiter.take(), slot.write.waiter.take()]).collect()
     }
 }
 
