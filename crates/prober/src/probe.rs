@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::Method;
 use oneloop::LoopRef;
-use oneloop_http::proto::Limits;
+use oneloop_http::proto::{BodyLength, Headers, Limits, RequestHead, write_request};
 use oneloop_http::resolver::Family;
 use oneloop_http::{ClientSession, Error, ErrorKind, Exchange, Phase};
 use url::Url;
@@ -61,6 +61,7 @@ impl Prober {
         }
         for (name, value) in &settings.headers {
             if let Some(value) = value {
+                check_header(name, value)?;
                 session = session.header(name, value);
             }
         }
@@ -134,6 +135,22 @@ impl Prober {
         let expected = last.status().is_some_and(|status| self.settings.expected.contains(status.as_u16()));
         (!expected).then(|| unexpected_status(last, &self.settings))
     }
+}
+
+/// Finds out now what would otherwise fail every probe. The message leaves the value out: it may be a secret.
+fn check_header(name: &str, value: &str) -> Result<(), String> {
+    let mut headers = Headers::new();
+    let pushed = headers.push(name, value);
+    let head = RequestHead {
+        method: &Method::GET,
+        target: "/",
+        host: "host",
+        headers: &headers,
+        body: BodyLength::None,
+        close: true,
+    };
+    let written = pushed.and_then(|()| write_request(&mut Vec::new(), &head));
+    written.map_err(|error| format!("the header '{name}' (-H) cannot be sent: {error}"))
 }
 
 /// The request failed: in which words is that reported?

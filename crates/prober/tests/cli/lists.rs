@@ -88,6 +88,8 @@ fn what_cannot_be_read_is_said_before_anything_is_probed() {
         (vec!["--cacert", "/nonexistent/ca", url.as_str()], "/nonexistent/ca"),
         (vec!["-o", "/nonexistent/out", url.as_str()], "/nonexistent/out"),
         (vec!["-H", "@/nonexistent/headers", url.as_str()], "/nonexistent/headers"),
+        (vec!["-H", "Content-Length: 5", url.as_str()], "'Content-Length'"),
+        (vec!["-H", "X-Name: žluť", url.as_str()], "'X-Name'"),
     ] {
         let run = ran(&mut prober(&arguments));
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.stderr);
