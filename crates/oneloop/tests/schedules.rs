@@ -1,0 +1,216 @@
+//! What holds on every schedule: two hundred random ones, watched by an observer. And the semaphore's line.
+
+mod harness;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    rc::Rc,
+    time::Duration,
+};
+
+use harness::{Log, here, poll_with, run};
+use oneloop::{
+    Event, EventLoop, Observer, Result, Semaphore, SettableFuture, Stamp, TaskId, create_task, gather, sleep, yield_now,
+};
+
+#[derive(Default)]
+struct Invariants {
+    spawned: RefCell<HashSet<TaskId>>,
+    /// Woken, and not yet stepped.
+    queued: RefCell<HashSet<TaskId>>,
+    gone: RefCell<HashSet<TaskId>>,
+    stepping: Cell<Option<TaskId>>,
+    polls: Cell<usize>,
+}
+
+impl Observer for Invariants {
+    fn event(&self, _stamp: &Stamp<'_>, event: &Event<'_>) {
+        let alive = |task: &TaskId| {
+            assert!(self.spawned.borrow().contains(task), "{event:?} of a task that was never spawned");
+            assert!(!self.gone.borrow().contains(task), "{event:?} after its end");
+        };
+        match event {
+            Event::Spawn { task, .. } => assert!(self.spawned.borrow_mut().insert(*task)),
+            Event::Wake { task, coalesced, .. } => {
+                alive(task);
+                assert_eq!(self.queued.borrow_mut().insert(*task), !coalesced);
+            }
+            Event::PollBegin { task } => {
+                alive(task);
+                assert!(self.queued.borrow_mut().remove(task), "{task} is stepped, but nobody woke it");
+                assert_eq!(self.stepping.replace(Some(*task)), None, "a step within a step");
+                self.polls.set(self.polls.get() + 1);
+            }
+            Event::PollEnd { task, .. } => assert_eq!(self.stepping.take(), Some(*task)),
+            Event::Drop { task, .. } => {
+                alive(task);
+                self.queued.borrow_mut().remove(task);
+                self.gone.borrow_mut().insert(*task);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the tasks of one schedule share.
+struct Shared {
+    random: Cell<u64>,
+    futures: RefCell<Vec<SettableFuture<()>>>,
+    semaphore: Semaphore,
+}
+
+impl Shared {
+    fn random(&self, below: u64) -> u64 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        x % below
+    }
+
+    fn future(&self) -> SettableFuture<()> {
+        let futures = self.futures.borrow();
+        futures[self.random(futures.len() as u64) as usize].clone()
+    }
+}
+
+async fn act(shared: Rc<Shared>, depth: u32) -> Result<()> {
+    for _ in 0..shared.random(12) {
+        let outcome = match shared.random(9) {
+            0 => yield_now().await,
+            1 => sleep(Duration::from_millis(shared.random(4))).await,
+            2 => shared.future().set_result(()).or(Ok(())),
+            3 => (&shared.future()).await,
+            4 => {
+                let all = here().all_tasks();
+                here().cancel_task(all[shared.random(all.len() as u64) as usize]);
+                Ok(())
+            }
+            5 if depth < 3 => create_task(Box::pin(act(shared.clone(), depth + 1))).await,
+            6 if depth < 3 => {
+                gather([Box::pin(act(shared.clone(), 9)), Box::pin(act(shared.clone(), 9))]).await.map(drop)
+            }
+            7 => oneloop::timeout(Duration::from_millis(1), async |_| sleep(Duration::from_millis(2)).await).await,
+            _ => {
+                let permit = shared.semaphore.acquire().await;
+                yield_now().await.and(permit.map(drop))
+            }
+        };
+        if shared.random(2) == 0 {
+            outcome?; // else it refuses
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn two_hundred_random_schedules_keep_the_invariants() {
+    let mut polls = 0;
+    for seed in 1..=200_u64 {
+        let watch = Rc::new(Invariants::default());
+        let event_loop = EventLoop::builder().virtual_clock(true).observer(watch.clone()).build().unwrap();
+        event_loop.set_exception_handler(|_| ());
+        let shared = Rc::new(Shared {
+            random: Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+            futures: RefCell::new((0..9).map(|_| event_loop.create_future()).collect()),
+            semaphore: Semaphore::new(2),
+        });
+        for _ in 0..8 {
+            drop(event_loop.create_task(act(shared.clone(), 0)));
+        }
+        let _ = event_loop.run_until_complete(sleep(Duration::from_millis(seed % 60)));
+        drop(event_loop);
+        assert_eq!(shared.semaphore.available(), 2, "seed {seed}: a permit was lost or made");
+        assert_eq!(*watch.spawned.borrow(), *watch.gone.borrow(), "seed {seed}");
+        assert!(watch.queued.borrow().is_empty(), "seed {seed}: a wake without a step or an end");
+        polls += watch.polls.get();
+    }
+    assert!(polls > 5_000, "only {polls}");
+}
+
+/// `locks.py: Semaphore.acquire`: first come, first served, and a released permit is nobody else's.
+#[test]
+fn the_semaphores_line_is_fair_and_a_chosen_one_that_goes_passes_on() {
+    let log = Log::default();
+    let inner = log.clone();
+    run(async move {
+        let semaphore = Semaphore::new(1);
+        let permit = semaphore.acquire().await?;
+        let mut tasks = Vec::new();
+        for n in 0..4 {
+            let (semaphore, log) = (semaphore.clone(), inner.clone());
+            tasks.push(create_task(async move {
+                let _permit = semaphore.acquire().await?;
+                log.add(n);
+                Ok(())
+            }));
+        }
+        yield_now().await?;
+        drop(permit);
+        assert!(semaphore.locked(), "the first of the line has it already");
+        let mut barges = Box::pin(semaphore.acquire());
+        assert!(poll_with(std::task::Waker::noop(), barges.as_mut()).is_pending());
+        assert!(tasks[0].cancel(), "chosen, and not yet stepped");
+        assert!(tasks.remove(0).await.unwrap_err().is_cancelled());
+        gather(tasks).await?;
+        assert_eq!((semaphore.locked(), semaphore.available()), (true, 0));
+        drop(barges); // it was chosen
+        assert_eq!((semaphore.locked(), semaphore.available()), (false, 1));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(log.text(), "1 2 3");
+}
+
+/// `tasks.py: gather`, rules 19, 25 and 36.
+#[test]
+fn gather_starts_in_order_answers_in_order_and_lets_the_others_run_on() {
+    let log = Log::default();
+    let inner = log.clone();
+    run(async move {
+        let log = inner;
+        let child = |n: u64| {
+            let log = log.clone();
+            async move {
+                log.add(n);
+                sleep(Duration::from_secs(9 - n)).await?;
+                log.add(n);
+                if n == 2 { Err(oneloop::Error::other("second")) } else { Ok(n) }
+            }
+        };
+        assert_eq!(gather([child(1), child(3)]).await?, [1, 3]);
+        assert_eq!(gather(Vec::<oneloop::Task<()>>::new()).await?, []);
+        log.add("|");
+        assert_eq!(gather([child(1), child(2)]).await.unwrap_err().to_string(), "second");
+        log.add("failed");
+        sleep(Duration::from_secs(9)).await?;
+        let cancelled = create_task(yield_now());
+        cancelled.cancel();
+        let outer = create_task(async move { gather([cancelled]).await });
+        assert!((&outer).await.unwrap_err().is_cancelled());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(log.text(), "1 3 3 1 | 1 2 2 failed 1");
+}
+
+#[test]
+fn tasks_have_names_and_callbacks_have_no_task() {
+    run(async {
+        let task = create_task(async { Ok(oneloop::current_task()) });
+        assert_eq!(task.name(), "Task-2");
+        task.set_name("reader");
+        assert_eq!((task.name().as_str(), task.id().number()), ("reader", 2));
+        assert_eq!(here().all_tasks().len(), 2);
+        let seen = Rc::new(Cell::new(false));
+        let sees = seen.clone();
+        task.add_done_callback(move || sees.set(oneloop::current_task().is_none()));
+        let id = task.id();
+        assert_eq!(task.await?, Some(id));
+        assert_eq!((seen.get(), here().all_tasks().len()), (true, 1));
+        Ok(())
+    })
+    .unwrap();
+}
