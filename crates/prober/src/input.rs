@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use oneloop::net::{AsyncReadExt, FdReader};
 
@@ -17,18 +18,25 @@ use crate::target::{Origin, Target};
 /// How much of a list is read at once; no line may be longer.
 const CHUNK: usize = 64 * 1024;
 
+/// How often, and how many times, a list asks for a descriptor before it is given up.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+const PATIENCE: u32 = 300;
+
 /// Why there is no next URL.
 #[derive(Debug)]
 pub(crate) enum InputError {
-    /// The task was cancelled, or the loop failed.
-    Loop(oneloop::Error),
+    /// The task was cancelled.
+    Cancelled,
     /// A list cannot be read on; the sentence names it.
     Unreadable(String),
 }
 
-impl From<oneloop::Error> for InputError {
-    fn from(error: oneloop::Error) -> InputError {
-        InputError::Loop(error)
+impl InputError {
+    fn reading(name: &str, error: &oneloop::Error) -> InputError {
+        match error.is_cancelled() {
+            true => InputError::Cancelled,
+            false => InputError::Unreadable(format!("cannot read the list {name}: {error}")),
+        }
     }
 }
 
@@ -93,7 +101,7 @@ impl Input {
                     self.size.taken += written.len() as u64;
                     return Ok(Some(Target::parse(index, &written, Origin::Argument)));
                 }
-                Some(Opened::List { name, file }) => self.list = Some(List::new(name, &file)?),
+                Some(Opened::List { name, file }) => self.list = Some(List::new(name, &file).await?),
             }
         }
     }
@@ -135,6 +143,11 @@ fn open(source: Source, size: &mut Size) -> Result<Opened, String> {
     Ok(Opened::List { name, file })
 }
 
+/// EMFILE or ENFILE: no descriptor left for this process, or in the whole system.
+fn lacks_descriptors(error: &oneloop::Error) -> bool {
+    matches!(error.raw_os_error(), Some(24 | 23))
+}
+
 /// A list that is being read.
 #[derive(Debug)]
 struct List {
@@ -157,8 +170,19 @@ struct List {
 }
 
 impl List {
-    fn new(name: String, file: &File) -> Result<List, InputError> {
-        let reader = FdReader::new(file)?;
+    async fn new(name: String, file: &File) -> Result<List, InputError> {
+        let mut patience = PATIENCE;
+        let reader = loop {
+            match FdReader::new(file) {
+                Ok(reader) => break reader,
+                // The probes have all descriptors. Nothing new starts meanwhile, so there will soon be one.
+                Err(error) if lacks_descriptors(&error) && patience > 0 => {
+                    patience -= 1;
+                    oneloop::sleep(ASK_AGAIN).await.map_err(|error| InputError::reading(&name, &error))?;
+                }
+                Err(error) => return Err(InputError::reading(&name, &error)),
+            }
+        };
         let buffer = vec![0; CHUNK].into_boxed_slice();
         Ok(List {
             name,
@@ -182,14 +206,12 @@ impl List {
         let room = &mut self.buffer[self.end..];
         if !self.reader.is_pollable() {
             // A regular file is always readable: without this, a long list would keep everything else waiting.
-            oneloop::yield_now().await?;
+            oneloop::yield_now().await.map_err(|error| InputError::reading(&self.name, &error))?;
         }
-        let read = self.reader.read(room).await;
-        match read {
+        match self.reader.read(room).await {
             Ok(0) => self.drained = true,
             Ok(count) => self.end += count,
-            Err(error) if error.is_cancelled() => return Err(error.into()),
-            Err(error) => return Err(InputError::Unreadable(format!("cannot read the list {}: {error}", self.name))),
+            Err(error) => return Err(InputError::reading(&self.name, &error)),
         }
         Ok(())
     }

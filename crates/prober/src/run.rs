@@ -7,11 +7,13 @@
 //! Invariants: no probe fails because this process ran out of descriptors; a probe that waits is not on the clock.
 //! Counterparts: `asyncio.Semaphore` around tasks; `Parallel.ForEachAsync` in .NET.
 
+mod place;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::Write;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oneloop::{LoopRef, SettableFuture, get_running_loop};
 
@@ -24,13 +26,11 @@ use crate::probe::Prober;
 use crate::progress::{self, Position, Progress};
 use crate::report::text::Notes;
 use crate::report::{Outcome, Reporter};
-use crate::target::{Failure, Target};
+use crate::target::Target;
+use place::Place;
 
 /// At most so many finished results wait for an earlier one.
 const WINDOW: u64 = 10_000;
-
-/// How often a lone probe asks again for a descriptor.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a run is made of.
 #[derive(Debug)]
@@ -198,7 +198,7 @@ impl Engine {
                 }
                 Ok(None) => break None,
                 Err(InputError::Unreadable(message)) => break Some(message),
-                Err(InputError::Loop(error)) => return Err(error),
+                Err(InputError::Cancelled) => return Err(oneloop::Error::Cancelled),
             }
         };
         self.input_ended.set(true);
@@ -382,68 +382,6 @@ impl Engine {
             None => {}
         }
     }
-}
-
-/// A place among those in flight, and the probe that holds it.
-struct Place {
-    engine: Rc<Engine>,
-    /// Gone once the probe has its result.
-    target: Option<Target>,
-}
-
-impl Place {
-    async fn probe(mut self, due: Instant) -> oneloop::Result<()> {
-        let engine = self.engine.clone();
-        loop {
-            let Some(target) = &self.target else { return Ok(()) };
-            let Ok(url) = &target.url else { return Ok(()) };
-            let limit = engine.limit(target);
-            let outcome = engine.prober.probe(&engine.event_loop, url.clone(), limit, due).await?;
-            if lacks_descriptors(&outcome) {
-                engine.prober.close_idle().await?;
-                engine.lower_parallelism();
-                if engine.in_flight.get() > 1 {
-                    engine.again.borrow_mut().extend(self.target.take());
-                    return Ok(());
-                }
-                // Alone, there is no other probe to wait for: someone else has taken all descriptors.
-                if engine.event_loop.time().saturating_duration_since(due) < limit {
-                    oneloop::sleep(ASK_AGAIN).await?;
-                    continue;
-                }
-            }
-            if let Some(target) = self.target.take() {
-                engine.finish(&target, &outcome);
-            }
-            return Ok(());
-        }
-    }
-}
-
-impl Drop for Place {
-    /// Gives the place back, whatever became of the probe.
-    fn drop(&mut self) {
-        let engine = &self.engine;
-        engine.in_flight.set(engine.in_flight.get() - 1);
-        if engine.closing.get() {
-            return;
-        }
-        if let Some(target) = self.target.take() {
-            // Only a panic comes here. Its report is on stderr; the URL still gets its line.
-            let message = "the prober failed at this URL, which is a bug: please report it".to_owned();
-            let failure = Failure { kind: "local", detail: "Panic".to_owned(), message, phase: None };
-            engine.finish(&target, &Outcome::refused(failure));
-        }
-        engine.pump();
-    }
-}
-
-/// Did this probe fail for want of a file descriptor, which says nothing of its server?
-fn lacks_descriptors(outcome: &Outcome) -> bool {
-    outcome
-        .failure
-        .as_ref()
-        .is_some_and(|failure| failure.kind == "local" && matches!(failure.detail.as_str(), "EMFILE" | "ENFILE"))
 }
 
 /// Says something on stderr. A closed stderr is no reason to stop.

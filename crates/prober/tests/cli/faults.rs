@@ -77,6 +77,16 @@ fn running_out_of_descriptors_lowers_the_parallelism_and_fails_no_probe() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // where all of 127.0.0.0/8 is loopback
+fn connections_kept_for_later_give_way_to_those_that_are_needed_now() {
+    let server = Server::site();
+    let urls = (1..=80).map(|host| server.url("/kept").replace("127.0.0.1", &format!("127.0.0.{host}")) + "\n");
+    let list = file("list", &urls.collect::<String>());
+    let run = ran(&mut shell(&format!("ulimit -n 40; prober --keepalive --parallel-max 8 {}", at(&list))));
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
 fn parallelism_is_bounded_by_what_was_asked_for() {
     let server = Server::site();
     let list = file("list", &format!("{}\n", server.url("/ok")).repeat(40));

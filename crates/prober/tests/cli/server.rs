@@ -24,8 +24,9 @@ impl Server {
 
     /// Hands each connection to `serve`, in a thread of its own.
     pub(crate) fn accept(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
-        let address = listener.local_addr().expect("the address of a listener");
+        let listener = TcpListener::bind("0.0.0.0:0").expect("a port of all addresses");
+        let port = listener.local_addr().expect("the address of a listener").port();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let serve = Arc::new(serve);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
