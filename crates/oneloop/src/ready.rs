@@ -14,10 +14,9 @@
 //!
 //! Counterparts: `BaseEventLoop._ready` with `call_soon_threadsafe` and its self-pipe; `SynchronizationContext.Post`.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, task::Wake};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 use crate::{
-    event_loop::with_running,
     handle::{Callback, Listener},
     sync::{Arc, AtomicBool, Mutex, Ordering, locked},
     timers::TimerId,
@@ -144,13 +143,13 @@ impl TaskWaker {
 }
 
 #[cfg(not(loom))]
-impl Wake for TaskWaker {
+impl std::task::Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let here = with_running(|core| {
+        let here = crate::event_loop::with_running(|core| {
             let ours = Arc::ptr_eq(&core.inbox, &self.inbox);
             if ours {
                 core.schedule(self.task);

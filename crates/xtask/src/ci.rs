@@ -155,7 +155,7 @@ fn loom(totals: &mut Totals) -> Result<String, String> {
 /// changed `--cfg` would make cargo build everything anew each time.
 fn loom_command() -> Command {
     let mut command = cargo();
-    command.args(["test", "--package", "oneloop", "--lib", "--release", "--target-dir", "target/loom", "loom"]);
+    command.args(["test", "--package", "oneloop", "--lib", "--release", "--target-dir", "target/loom", "model"]);
     command.env("RUSTFLAGS", "--cfg loom");
     command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
     command
