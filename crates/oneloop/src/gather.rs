@@ -53,8 +53,8 @@ struct Gathering<T: 'static> {
     cancel_requested: Cell<bool>,
 }
 
-/// Awaits all, and gives their values in the order of the arguments. See the [module](self) for what happens to the
-/// others when one fails. Futures are made tasks in that order, at this call.
+/// Awaits all, and gives their values in the order of the arguments. When one
+/// fails, its error is given at once and the others run on. Futures are made tasks in that order, at this call.
 ///
 /// ```
 /// # oneloop::run(async {

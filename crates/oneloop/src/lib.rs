@@ -25,18 +25,19 @@
 //!
 //! | file | what it has | in asyncio |
 //! |---|---|---|
-//! | `event_loop.rs` | the turn, and the face of the loop | `base_events.py` |
+//! | `event_loop.rs` | the turn, and the parts of a loop | `base_events.py` |
 //! | `ready.rs` | the queue of what is to run, and the wakers that feed it | `_ready`, the self-pipe |
 //! | `handle.rs` | callbacks that can be taken back | `Handle`, `TimerHandle` |
 //! | `timers.rs` | deadlines in a heap | `_scheduled` |
 //! | `clock.rs` | the real clock and the virtual one | `loop.time()` |
 //! | `selector.rs` | sockets: readiness, and who waits for it | `selector_events.py` |
 //! | `task.rs` | futures that the loop drives | `tasks.py` |
-//! | `future.rs` | futures that are settled from outside, `sleep` | `futures.py` |
+//! | `future.rs` | an outcome, and those who wait for it | `futures.py` |
+//! | `sleep.rs` | the two smallest awaitables | `tasks.py: sleep` |
 //! | `error.rs` | the one error type | `exceptions.py` |
 //!
-//! Tier 2 stands on it, one concept a file: `cancel.rs`, `gather.rs`, `timeouts.rs`, `locks.rs`, `runner.rs`,
-//! `signals.rs`, `observer.rs` and `net/`.
+//! Tier 2 stands on it, one concept a file: `cancel.rs`, `join.rs` (the handle of a task), `settable.rs`, `gather.rs`,
+//! `timeouts.rs`, `locks.rs`, `loop_ref.rs` (the loop's face), `runner.rs`, `close.rs`, `signals.rs`, `observer.rs`, `net/`.
 //!
 //! # What to know before using it
 //!

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A reference to a loop, for the code that runs on it: what [`get_running_loop`] returns. It doesn't keep the loop's
-/// tasks alive, and it stays on its thread; for other threads there is [`LoopHandle`].
+/// tasks alive, and it stays on its thread; for other threads there is [`LoopHandle`](crate::LoopHandle).
 #[derive(Clone)]
 pub struct LoopRef {
     pub(crate) core: Rc<Core>,

@@ -7,7 +7,7 @@
 use crate::shell;
 
 /// Tier 1, in the order in which it is read.
-const TIER_1: [&str; 10] = [
+const TIER_1: [&str; 11] = [
     "lib.rs",
     "event_loop.rs",
     "ready.rs",
@@ -17,6 +17,7 @@ const TIER_1: [&str; 10] = [
     "selector.rs",
     "task.rs",
     "future.rs",
+    "sleep.rs",
     "error.rs",
 ];
 const TIER_1_LIMIT: usize = 1_900;
