@@ -43,6 +43,19 @@ impl fmt::Display for Totals {
     }
 }
 
+/// What a run printed, less the lines that say what was built and what went well.
+pub(crate) fn without_successes(output: &str) -> String {
+    let is_dull = |line: &&str| {
+        line.trim_start().starts_with("Compiling ")
+            || line.is_empty()
+            || line.starts_with("running 0 tests")
+            || line.starts_with("test result: ok. 0 passed")
+            || (line.starts_with("test ") && (line.ends_with(" ok") || line.contains("... ignored")))
+    };
+    let kept: Vec<&str> = output.lines().filter(|line| !is_dull(line)).collect();
+    kept.join("\n")
+}
+
 /// The number of tests that a run with `-- --list` names.
 pub(crate) fn listed(output: &str) -> usize {
     output.lines().filter(|line| line.ends_with(": test")).count()
@@ -87,6 +100,12 @@ mod tests {
     #[test]
     fn a_run_without_a_closing_line_counts_nothing() {
         assert_eq!(Totals::read("error: could not compile"), Totals::default());
+    }
+
+    #[test]
+    fn what_went_well_is_left_out_of_what_is_shown() {
+        let output = "   Compiling x v1\n\nrunning 2 tests\ntest a ... ok\ntest b ... FAILED\n\nb panicked\n";
+        assert_eq!(without_successes(output), "running 2 tests\ntest b ... FAILED\nb panicked");
     }
 
     #[test]
