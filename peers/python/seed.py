@@ -45,6 +45,8 @@ async def main(urls, parallel, context):
         color = GREEN if result != -1 else RED
         failed += result == -1
         print(color + "{0:<40}".format(url) + PLAIN + "{0:.2f}ms".format(result))
+    if failed:
+        sys.stderr.write("{0} of {1} probes failed\n".format(failed, len(urls)))
     return 1 if failed else 0
 
 
