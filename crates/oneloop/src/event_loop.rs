@@ -7,7 +7,7 @@
 //! - Callbacks run and futures are polled in `run_once`, or in what only it calls.
 //! - What becomes ready during a turn waits for the next one, behind another look at the selector: a task that wakes
 //!   itself for ever starves neither sockets nor timers.
-//! - No borrow of a part of `Core` is held while user code runs: callbacks, polls, wakers, destructors, observers.
+//! - No borrow of a part of `Core` is held while user code runs: callbacks, polls, wakers, destructors.
 //!   So any of these may call back into the loop.
 //! - The thread-local below says which loop runs on this thread. It is how a waker and a leaf find their loop, and
 //!   why a second run inside the first is an error at once, instead of the deadlock that `.Result` is in C#.
@@ -47,7 +47,7 @@ use crate::{
 };
 
 thread_local! {
-    /// The loop that runs on this thread now.
+    /// The loop that runs on this thread now, or whose future is being set between two runs.
     static RUNNING: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
 }
 

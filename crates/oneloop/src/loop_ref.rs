@@ -92,7 +92,7 @@ impl LoopRef {
         self.core.closed.get()
     }
 
-    /// The tasks that have not ended, oldest slot first: `asyncio.all_tasks`.
+    /// The tasks that have not ended, in no order that says which is older: `asyncio.all_tasks`.
     pub fn all_tasks(&self) -> Vec<TaskId> {
         self.core.tasks.borrow().iter().map(|(_, slot)| slot.task.header().id).collect()
     }
