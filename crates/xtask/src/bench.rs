@@ -25,6 +25,7 @@ CASE is one of W1 to W6 and M1 to M6, or W or M for all of that kind; without on
   --quick        smaller counts and fewer rounds: for looking, not for quoting
   --rounds N     how often each program runs, 5 unless told
   --providers    also build and measure the other TLS providers (W1)
+  --built        take prober and the peers as they were last built
   --write        put the tables into docs/performance.md
 ";
 
@@ -37,17 +38,20 @@ struct Plan {
     quick: bool,
     rounds: usize,
     providers: bool,
+    built: bool,
     write: bool,
 }
 
 impl Plan {
     fn parse(arguments: &[String]) -> Result<Plan, String> {
-        let mut plan = Plan { cases: Vec::new(), quick: false, rounds: 0, providers: false, write: false };
+        let mut plan =
+            Plan { cases: Vec::new(), quick: false, rounds: 0, providers: false, built: false, write: false };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--quick" => plan.quick = true,
                 "--providers" => plan.providers = true,
+                "--built" => plan.built = true,
                 "--write" => plan.write = true,
                 "--rounds" => {
                     let rounds = arguments.next().and_then(|n| n.parse().ok());
