@@ -21,6 +21,9 @@ pub(crate) fn instructions(command: impl Fn(bool) -> Command, units: usize) -> R
             .output()
             .map_err(|error| format!("valgrind: {error}"))?;
         let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            return Err(format!("valgrind: the program that was counted failed: {said}"));
+        }
         let collected = said.lines().find_map(|line| line.split("Collected : ").nth(1)?.trim().parse().ok());
         collected.ok_or_else(|| format!("valgrind counted nothing: {said}"))
     };
@@ -44,7 +47,10 @@ pub(crate) fn system_calls(
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        status.map_err(|error| format!("strace: {error}"))?;
+        let status = status.map_err(|error| format!("strace: {error}"))?;
+        if !status.success() {
+            return Err("strace: the program that was counted failed".to_owned());
+        }
         let table = std::fs::read_to_string(file).map_err(|error| format!("{path}: {error}"))?;
         Ok(table.lines().filter_map(summary_line).collect())
     };
