@@ -103,23 +103,23 @@ struct Cli {
     insecure: bool,
 
     /// How to print results
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, help_heading = "Output")]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, help_heading = "Output", global = true)]
     format: Format,
 
     /// Write the results to FILE (under another name until the end)
-    #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output")]
+    #[arg(short = 'o', long, value_name = "FILE", help_heading = "Output", global = true)]
     output: Option<PathBuf>,
 
     /// When to colour
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = colour::When::Auto, help_heading = "Output")]
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = colour::When::Auto, help_heading = "Output", global = true)]
     color: colour::When,
 
     /// Print failed probes only
-    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output", global = true)]
     quiet: bool,
 
     /// Print response heads, phases and certificates, too
-    #[arg(short = 'v', long, help_heading = "Output")]
+    #[arg(short = 'v', long, help_heading = "Output", global = true)]
     verbose: bool,
 }
 
@@ -387,6 +387,8 @@ mod tests {
             assert!(is_usage_error(line), "{line}");
         }
         assert!(matches!(read("demo --serve"), Ok((Task::ServeDemo, _))));
+        assert!(matches!(read("demo --color always -v --format jsonl"), Ok((Task::Demo, _))));
+        assert!(read("demo -m 3").is_err());
     }
 
     #[test]
