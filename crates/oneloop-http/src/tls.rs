@@ -34,8 +34,8 @@ use crate::exchange::TlsInfo;
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 compile_error!("oneloop-http needs a TLS provider: enable the feature `ring` (the default) or `aws-lc-rs`");
 
-/// The provider chosen by cargo feature; `aws-lc-rs` wins where both are enabled.
-fn provider() -> CryptoProvider {
+/// The provider chosen by cargo feature, for client and server; `aws-lc-rs` wins where both are enabled.
+pub(crate) fn provider() -> CryptoProvider {
     #[cfg(feature = "aws-lc-rs")]
     return rustls::crypto::aws_lc_rs::default_provider();
     #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]

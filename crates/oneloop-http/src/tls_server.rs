@@ -19,6 +19,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
+use crate::tls::provider;
+
 /// Holds a server's certificates and key. Clones share them.
 #[derive(Clone)]
 pub struct TlsAcceptor(Arc<ServerConfig>);
@@ -201,11 +203,4 @@ impl<S: AsyncWrite> Write for Blocking<'_, '_, S> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn provider() -> rustls::crypto::CryptoProvider {
-    #[cfg(feature = "aws-lc-rs")]
-    return rustls::crypto::aws_lc_rs::default_provider();
-    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-    return rustls::crypto::ring::default_provider();
 }
