@@ -57,6 +57,7 @@ mod clock;
 mod close;
 mod debug;
 mod error;
+mod error_kinds;
 mod event_loop;
 mod future;
 mod gather;
@@ -80,6 +81,7 @@ mod timers;
 
 pub use builder::Builder;
 pub use error::{Error, Result};
+pub use error_kinds::{ErrorGroup, IncompleteRead};
 pub use event_loop::EventLoop;
 pub use future::Awaiting;
 pub use gather::{Gather, IntoTask, gather};

@@ -201,7 +201,7 @@ impl From<oneloop::Error> for ResolveError {
             ResolveErrorKind::Timeout
         } else if is_local(&error) {
             ResolveErrorKind::Local
-        } else if let oneloop::Error::IncompleteRead { .. } = error {
+        } else if let oneloop::Error::IncompleteRead(_) = error {
             ResolveErrorKind::Malformed
         } else if error.io_kind().is_some() {
             ResolveErrorKind::Unreachable

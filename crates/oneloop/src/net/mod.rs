@@ -80,7 +80,7 @@ pub trait AsyncReadExt: AsyncRead {
             let mut filled = 0;
             while filled < buf.len() {
                 match self.read(&mut buf[filled..]).await? {
-                    0 => return Err(Error::IncompleteRead { read: filled, expected: buf.len() }),
+                    0 => return Err(Error::incomplete_read(&buf[..filled], Some(buf.len()))),
                     count => filled += count,
                 }
             }
