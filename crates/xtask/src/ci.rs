@@ -2,7 +2,7 @@
 //!
 //! Job: run the steps in order, cheap ones first, and show what a step printed only when it failed. A failed step does
 //! not stop the others, so one run tells all. Neighbours: `.ci/run` installs what the steps need and calls this;
-//! `lines`, `rules`, `links` and `totals` hold the checks that are our own.
+//! `lines`, `rules`, `links`, `parity` and `totals` hold the checks that are our own.
 //! Invariant: with `CI` set nothing may be skipped; without it, what a machine lacks is said and skipped.
 
 use std::io::Write;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{self, cargo};
 use crate::totals::{self, Totals};
-use crate::{lines, links, rules};
+use crate::{lines, links, parity, rules};
 
 struct Step {
     name: &'static str,
@@ -20,7 +20,7 @@ struct Step {
     run: fn(&mut Totals) -> Result<String, String>,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step { name: "format", what: "cargo fmt --check", run: format },
     Step { name: "lines", what: "tier 1, run_once and the ladder's loop stay short", run: |_| lines::check() },
     Step { name: "rules", what: "no unsafe, and dependencies point one way", run: |_| rules::check() },
@@ -31,6 +31,7 @@ const STEPS: [Step; 13] = [
     Step { name: "build", what: "the release build has no warning", run: build },
     Step { name: "demo", what: "the README's first command: exit 0, under 3 s", run: demo },
     Step { name: "tests", what: "the README's second command, nginx included", run: tests },
+    Step { name: "parity", what: "each trio prints what it should in Python, C# and Rust", run: |_| parity::check() },
     Step { name: "heavy", what: "the tests that take a minute or more", run: heavy },
     Step { name: "loom", what: "the ready queue's hand-over between threads, model-checked", run: loom },
     Step { name: "package", what: "cargo package for every crate", run: package },

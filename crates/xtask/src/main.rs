@@ -11,6 +11,7 @@ mod ci;
 mod docs;
 mod lines;
 mod links;
+mod parity;
 mod rules;
 mod shell;
 mod svg;
@@ -24,6 +25,7 @@ usage: cargo xtask COMMAND
   ci [STEP]...     run every check, or only the steps that are named; --list lists them
   ci --record      write the number of tests there are now to .ci/expected-tests
   bench [CASE]...  measure against the peers; --help has its options
+  parity [NN]...   run the trios in Python, C# and Rust, and compare what they print; --help has its options
   docs             draw the README's picture anew from a run of the demo
 ";
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         "bench" => bench::main(rest),
         "ci" => ci::main(rest),
         "docs" => docs::main(rest),
+        "parity" => parity::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
