@@ -9,6 +9,7 @@
 mod bench;
 mod ci;
 mod docs;
+mod ladder;
 mod lines;
 mod links;
 mod parity;
@@ -26,6 +27,7 @@ usage: cargo xtask COMMAND
   ci --record      write the number of tests there are now to .ci/expected-tests
   bench [CASE]...  measure against the peers; --help has its options
   parity [NN]...   run the trios in Python, C# and Rust, and compare what they print; --help has its options
+  ladder           run the ladder's rungs on the demo site, and print what each costs
   docs             draw the README's picture anew from a run of the demo
 ";
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "ci" => ci::main(rest),
         "docs" => docs::main(rest),
         "parity" => parity::main(rest),
+        "ladder" => ladder::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
