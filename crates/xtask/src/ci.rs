@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{self, cargo};
 use crate::totals::{self, Totals};
-use crate::{lines, links, parity, rules};
+use crate::{docs, lines, links, parity, rules};
 
 struct Step {
     name: &'static str,
@@ -20,11 +20,12 @@ struct Step {
     run: fn(&mut Totals) -> Result<String, String>,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step { name: "format", what: "cargo fmt --check", run: format },
     Step { name: "lines", what: "tier 1, run_once and the ladder's loop stay short", run: |_| lines::check() },
     Step { name: "rules", what: "no unsafe, and dependencies point one way", run: |_| rules::check() },
     Step { name: "links", what: "links between the pages lead somewhere", run: |_| links::check() },
+    Step { name: "pages", what: "snippets and outputs in the pages are what their files say", run: |_| docs::check() },
     Step { name: "deny", what: "licences, bans and sources, as deny.toml has them", run: deny },
     Step { name: "clippy", what: "cargo clippy on all targets, warnings denied", run: clippy },
     Step { name: "docs", what: "cargo doc, warnings denied", run: docs },

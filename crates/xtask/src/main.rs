@@ -13,6 +13,7 @@ mod ladder;
 mod lines;
 mod links;
 mod parity;
+mod picture;
 mod rules;
 mod shell;
 mod svg;
@@ -28,7 +29,8 @@ usage: cargo xtask COMMAND
   bench [CASE]...  measure against the peers; --help has its options
   parity [NN]...   run the trios in Python, C# and Rust, and compare what they print; --help has its options
   ladder           run the ladder's rungs on the demo site, and print what each costs
-  docs             draw the README's picture anew from a run of the demo
+  docs [--check]   copy the pages' snippets and outputs anew from the files they name, or only compare them
+  picture          draw the README's picture anew from a run of the demo
 ";
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         "ci" => ci::main(rest),
         "docs" => docs::main(rest),
         "parity" => parity::main(rest),
+        "picture" => picture::main(rest),
         "ladder" => ladder::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
