@@ -8,11 +8,8 @@
 #![forbid(unsafe_code)]
 
 use oneloop::net::{AsyncReadExt, AsyncWriteExt, TcpListener, TcpStream};
-use oneloop::{Error, EventLoop, Result, SettableFuture, create_task, gather, get_running_loop, sleep, yield_now};
-use std::cell::RefCell;
-use std::collections::VecDeque;
+use oneloop::{Error, EventLoop, Queue, Result, create_task, gather, sleep, yield_now};
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// The size of a message of M6.
@@ -121,51 +118,19 @@ async fn round_robin(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// asyncio's Queue in its simplest form: who finds it empty leaves a future for who fills it.
-struct Queue<T>(RefCell<(VecDeque<T>, VecDeque<SettableFuture<()>>)>);
-
-impl<T> Queue<T> {
-    fn new() -> Rc<Queue<T>> {
-        Rc::new(Queue(RefCell::default()))
-    }
-
-    fn put(&self, item: T) {
-        let waiting = {
-            let (items, waiting) = &mut *self.0.borrow_mut();
-            items.push_back(item);
-            waiting.pop_front()
-        };
-        if let Some(waiting) = waiting {
-            // Fails only where the one who waited was cancelled.
-            let _ = waiting.set_result(());
-        }
-    }
-
-    async fn take(&self) -> Result<T> {
-        loop {
-            if let Some(item) = self.0.borrow_mut().0.pop_front() {
-                return Ok(item);
-            }
-            let filled = get_running_loop()?.create_future();
-            self.0.borrow_mut().1.push_back(filled.clone());
-            filled.await?;
-        }
-    }
-}
-
 async fn ping_pong(count: usize) -> Result<()> {
-    let (there, back) = (Queue::new(), Queue::new());
+    let (there, back) = (Queue::new(0), Queue::new(0));
     let (from_here, to_here) = (there.clone(), back.clone());
     let other = create_task(async move {
         for _ in 0..count {
-            to_here.put(from_here.take().await?);
+            to_here.put_nowait(from_here.get().await?)?;
         }
         Ok(())
     });
     let start = Start::now();
     for n in 0..count {
-        there.put(n);
-        back.take().await?;
+        there.put_nowait(n)?;
+        back.get().await?;
     }
     report(start, count);
     other.await

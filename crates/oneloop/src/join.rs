@@ -1,7 +1,7 @@
 //! The handle of a task, through which it is awaited and cancelled.
 //!
-//! Job: the public face of `task.rs`. Neighbours: `future.rs` (waiting), `cancel.rs`. Invariant: the handle is not
-//! the task: dropping it stops nothing, and is the moment at which an error that nobody saw is reported.
+//! Job: the public face of `task.rs`. Neighbours: `future.rs` (waiting), `cancel.rs`. Invariant: a handle is not
+//! the task: dropping it stops nothing; dropping the last one is when an error that nobody saw is reported.
 //!
 //! Counterparts: `asyncio.Task`, `create_task`, `current_task` (`tasks.py`); .NET's `Task`.
 
@@ -24,6 +24,7 @@ use crate::{
 };
 
 /// A handle to a task. Awaiting it by value moves the result out; awaiting `&task` clones it, so several may wait.
+/// Clones are handles to the same task, so several may cancel it and look at it.
 ///
 /// Dropping the handle doesn't stop the task, [`cancel`](Task::cancel) does. A panic in the task is raised again
 /// where it is awaited. An error that nobody awaits is reported when the last chance is gone.
@@ -97,10 +98,21 @@ impl<T: 'static> Task<T> {
     }
 }
 
+/// Clones are handles to the same task.
+impl<T: 'static> Clone for Task<T> {
+    fn clone(&self) -> Task<T> {
+        let handles = &self.inner.header.handles;
+        handles.set(handles.get() + 1);
+        Task { inner: self.inner.clone(), core: self.core.clone() }
+    }
+}
+
 impl<T: 'static> Drop for Task<T> {
     fn drop(&mut self) {
-        self.inner.header.detached.set(true);
-        if self.inner.state.has_unseen_error()
+        let left = self.inner.header.handles.get() - 1;
+        self.inner.header.handles.set(left);
+        if left == 0
+            && self.inner.state.has_unseen_error()
             && let Some(core) = self.core.upgrade()
         {
             core.report_unseen(&self.inner.header, &self.inner.state);

@@ -37,7 +37,7 @@
 //! | `error.rs` | the one error type | `exceptions.py` |
 //!
 //! Tier 2 stands on it, one concept a file: `cancel.rs`, `join.rs` (the handle of a task), `settable.rs`, `gather.rs`,
-//! `timeouts.rs`, `locks.rs`, `loop_ref.rs` (the loop's face), `runner.rs`, `close.rs`, `signals.rs`, `observer.rs`, `net/`.
+//! `timeouts.rs`, `locks/`, `queues.rs`, `loop_ref.rs` (the loop's face), `runner.rs`, `close.rs`, `signals.rs`, `observer.rs`, `net/`.
 //!
 //! # What to know before using it
 //!
@@ -67,6 +67,7 @@ mod locks;
 mod loop_ref;
 pub mod net;
 mod observer;
+mod queues;
 mod ready;
 mod runner;
 mod selector;
@@ -87,9 +88,13 @@ pub use future::Awaiting;
 pub use gather::{Gather, IntoTask, gather};
 pub use handle::{Handle, TimerHandle};
 pub use join::{AwaitingRef, JoinTask, Task, create_task, current_task};
-pub use locks::{Acquire, Semaphore, SemaphorePermit};
+pub use locks::{
+    Acquire, Barrier, BoundedSemaphore, BoundedSemaphorePermit, Condition, Event, EventWait, Lock, LockAcquire,
+    LockGuard, Semaphore, SemaphorePermit,
+};
 pub use loop_ref::{LoopRef, get_running_loop};
-pub use observer::{Event, Observer, Recorder, Stamp, StepResult, Unpark, WokenBy};
+pub use observer::{Event as LoopEvent, Observer, Recorder, Stamp, StepResult, Unpark, WokenBy};
+pub use queues::{Queue, QueueGet, QueuePut};
 pub use ready::TaskId;
 pub use runner::run;
 pub use settable::SettableFuture;

@@ -43,8 +43,8 @@ pub(crate) struct Header {
     waker: Waker,
     started: Cell<bool>,
     stepping: Cell<bool>,
-    /// The handle is gone, so an error that nobody awaits must be reported when the task ends.
-    pub(crate) detached: Cell<bool>,
+    /// How many handles there are. With none, an error that nobody awaits must be reported when the task ends.
+    pub(crate) handles: Cell<u32>,
     pub(crate) cancellation: Cancellation,
     /// None is the default name, `Task-N`: most tasks have that, so a name costs them one pointer.
     #[allow(clippy::box_collection)]
@@ -81,7 +81,7 @@ impl<T: 'static> TaskInner<T> {
                 waker: task_waker(id, &core.inbox),
                 started: Cell::new(false),
                 stepping: Cell::new(false),
-                detached: Cell::new(false),
+                handles: Cell::new(1),
                 cancellation: Cancellation::default(),
                 name: OnceCell::new(),
             },
@@ -124,7 +124,7 @@ impl<T: 'static> TaskInner<T> {
             _ => StepResult::Done,
         };
         self.state.complete(core, outcome);
-        if self.header.detached.get() {
+        if self.header.handles.get() == 0 {
             core.report_unseen(&self.header, &self.state);
         }
         result

@@ -17,9 +17,16 @@ const KNOWN: &[(&str, &str)] = &[
     ("handle.rs", "callback.run()"), // in a listener, run as one
     ("handle.rs", "function()"),
     ("join.rs", ".poll(cx)"),
-    ("locks.rs", "waker.wake()"),
+    ("locks/bounded_semaphore.rs", ".poll(cx)"),
+    ("locks/condition.rs", ".poll(cx)"),
+    ("locks/event.rs", ".poll(cx)"),
+    ("locks/line.rs", "waker.wake()"),
+    ("locks/lock.rs", ".poll(cx)"),
+    ("locks/semaphore.rs", ".poll(cx)"),
     ("net/duplex.rs", "waker.wake()"),
     ("observer.rs", "observer.event("),
+    ("queues.rs", ".poll(cx)"),
+    ("queues.rs", ".poll(cx)"),
     ("selector.rs", "waker.wake()"),
     ("selector.rs", ".poll(&mut self.events"), // mio's: the park
     ("signals.rs", "(callback.borrow_mut())()"),

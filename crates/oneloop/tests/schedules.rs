@@ -11,7 +11,8 @@ use std::{
 
 use harness::{Log, here, poll_with, run};
 use oneloop::{
-    Event, EventLoop, Observer, Result, Semaphore, SettableFuture, Stamp, TaskId, create_task, gather, sleep, yield_now,
+    EventLoop, LoopEvent, Observer, Result, Semaphore, SettableFuture, Stamp, TaskId, create_task, gather, sleep,
+    yield_now,
 };
 
 #[derive(Default)]
@@ -25,25 +26,25 @@ struct Invariants {
 }
 
 impl Observer for Invariants {
-    fn event(&self, _stamp: &Stamp<'_>, event: &Event<'_>) {
+    fn event(&self, _stamp: &Stamp<'_>, event: &LoopEvent<'_>) {
         let alive = |task: &TaskId| {
             assert!(self.spawned.borrow().contains(task), "{event:?} of a task that was never spawned");
             assert!(!self.gone.borrow().contains(task), "{event:?} after its end");
         };
         match event {
-            Event::Spawn { task, .. } => assert!(self.spawned.borrow_mut().insert(*task)),
-            Event::Wake { task, coalesced, .. } => {
+            LoopEvent::Spawn { task, .. } => assert!(self.spawned.borrow_mut().insert(*task)),
+            LoopEvent::Wake { task, coalesced, .. } => {
                 alive(task);
                 assert_eq!(self.queued.borrow_mut().insert(*task), !coalesced);
             }
-            Event::PollBegin { task } => {
+            LoopEvent::PollBegin { task } => {
                 alive(task);
                 assert!(self.queued.borrow_mut().remove(task), "{task} is stepped, but nobody woke it");
                 assert_eq!(self.stepping.replace(Some(*task)), None, "a step within a step");
                 self.polls.set(self.polls.get() + 1);
             }
-            Event::PollEnd { task, .. } => assert_eq!(self.stepping.take(), Some(*task)),
-            Event::Drop { task, .. } => {
+            LoopEvent::PollEnd { task, .. } => assert_eq!(self.stepping.take(), Some(*task)),
+            LoopEvent::Drop { task, .. } => {
                 alive(task);
                 self.queued.borrow_mut().remove(task);
                 self.gone.borrow_mut().insert(*task);

@@ -1,22 +1,20 @@
-//! Synchronization between tasks: the semaphore. (Its siblings of asyncio's `locks.py` come with the rest of the surface.)
+//! `Semaphore`: so many tasks at a time.
 //!
-//! Job: bound how many tasks are in a place at once, first come, first served. Neighbours: `future.rs`. Invariants:
-//! a permit that is released goes to the longest waiting task and to nobody else (no barging); a waiter that is
-//! cancelled or dropped after it was chosen passes its permit on. The latter stands in `Drop`, because code after an
-//! `.await` doesn't run when the future is dropped.
+//! Neighbours: `line.rs`; `bounded_semaphore.rs`. Invariants: a permit that is released is set aside for the longest
+//! waiting task, and nobody else gets it (no barging); a waiter that goes after it was chosen passes its permit on.
 //!
 //! Counterparts: `asyncio.Semaphore` (`locks.py`); `SemaphoreSlim` with `WaitAsync`.
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
+    cell::Cell,
     fmt,
     future::Future,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
+use super::line::{Line, LoopBound, Waiter};
 use crate::{
     cancel::take_cancellation,
     error::{Error, Result},
@@ -27,7 +25,7 @@ use crate::{
 /// ```
 /// # oneloop::run(async {
 /// let semaphore = oneloop::Semaphore::new(1);
-/// let permit = semaphore.acquire().await?;
+/// let permit = semaphore.acquire().await?; // async with semaphore:
 /// assert!(semaphore.locked());
 /// drop(permit);
 /// assert!(!semaphore.locked());
@@ -41,24 +39,22 @@ pub struct Semaphore {
 struct Shared {
     permits: Cell<usize>,
     /// Those who wait, longest first. One that was chosen stays until it runs, so that nobody overtakes it.
-    queue: RefCell<VecDeque<Rc<Place>>>,
-}
-
-/// A place in the queue.
-struct Place {
-    waker: RefCell<Waker>,
-    /// A permit has been set aside for it.
-    chosen: Cell<bool>,
+    line: Line,
+    bound: LoopBound,
 }
 
 impl Semaphore {
     /// A semaphore with this many permits.
     pub fn new(permits: usize) -> Semaphore {
-        Semaphore { shared: Rc::new(Shared { permits: Cell::new(permits), queue: RefCell::default() }) }
+        let shared = Shared { permits: Cell::new(permits), line: Line::default(), bound: LoopBound::default() };
+        Semaphore { shared: Rc::new(shared) }
     }
 
     /// Waits for a permit, which goes back when the guard is dropped. Cancellation safe: a waiter that goes takes
     /// nothing with it.
+    ///
+    /// # Errors
+    /// `Cancelled`; `Runtime` on another loop than the one on which a task has first waited.
     pub fn acquire(&self) -> Acquire {
         Acquire { shared: self.shared.clone(), place: None }
     }
@@ -68,37 +64,41 @@ impl Semaphore {
         self.shared.release();
     }
 
-    /// Whether `acquire` would have to wait.
+    /// Whether `acquire` would have to wait: no permit is free, or others came earlier.
     pub fn locked(&self) -> bool {
-        self.shared.permits.get() == 0 || !self.shared.queue.borrow().is_empty()
+        self.shared.locked()
     }
 
     /// How many permits are free.
     pub fn available(&self) -> usize {
         self.shared.permits.get()
     }
+
+    pub(crate) fn waiters(&self) -> usize {
+        self.shared.line.len()
+    }
 }
 
 impl Shared {
+    fn locked(&self) -> bool {
+        self.permits.get() == 0 || self.line.is_taken()
+    }
+
     fn release(&self) {
         self.permits.set(self.permits.get() + 1);
         self.choose_next();
     }
 
-    /// Sets free permits aside for those who have waited longest, and wakes them.
-    fn choose_next(&self) {
-        while self.permits.get() > 0 {
-            let next = self.queue.borrow().iter().find(|place| !place.chosen.get()).cloned();
-            let Some(place) = next else { return };
-            self.permits.set(self.permits.get() - 1);
-            place.chosen.set(true);
-            let waker = place.waker.borrow().clone();
-            waker.wake();
-        }
+    /// Sets a permit aside for the first who waits, and wakes it. False if nobody waits.
+    fn choose_next(&self) -> bool {
+        let Some(next) = self.line.first_waiting() else { return false };
+        self.permits.set(self.permits.get() - 1);
+        next.wake(&self.bound)
     }
 
-    fn leave(&self, place: &Rc<Place>) {
-        self.queue.borrow_mut().retain(|other| !Rc::ptr_eq(other, place));
+    /// What a waiter does last, however its wait has ended: those who came meanwhile had to queue behind it.
+    fn choose_all(&self) {
+        while self.permits.get() > 0 && self.choose_next() {}
     }
 }
 
@@ -106,47 +106,57 @@ impl Shared {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Acquire {
     shared: Rc<Shared>,
-    place: Option<Rc<Place>>,
+    place: Option<Rc<Waiter>>,
 }
 
 impl Future for Acquire {
     type Output = Result<SemaphorePermit>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if take_cancellation() {
-            return Poll::Ready(Err(Error::Cancelled)); // Drop passes on what it was given
-        }
         let this = &mut *self;
-        match &this.place {
-            None if this.shared.permits.get() > 0 && this.shared.queue.borrow().is_empty() => {
+        let place = match &this.place {
+            Some(place) => place,
+            None if take_cancellation() => return Poll::Ready(Err(Error::Cancelled)),
+            None if !this.shared.locked() => {
                 this.shared.permits.set(this.shared.permits.get() - 1);
                 return Poll::Ready(Ok(SemaphorePermit { shared: Some(this.shared.clone()) }));
             }
-            Some(place) if place.chosen.get() => {
-                this.shared.leave(place);
-                this.place = None;
-                this.shared.choose_next();
-                return Poll::Ready(Ok(SemaphorePermit { shared: Some(this.shared.clone()) }));
-            }
-            Some(place) => place.waker.borrow_mut().clone_from(cx.waker()),
             None => {
-                let place = Rc::new(Place { waker: RefCell::new(cx.waker().clone()), chosen: Cell::new(false) });
-                this.shared.queue.borrow_mut().push_back(place.clone());
-                this.place = Some(place);
+                this.shared.bound.bind("the Semaphore is bound to a different event loop")?;
+                this.place.insert(this.shared.line.join())
+            }
+        };
+        match std::task::ready!(place.poll(cx)) {
+            Ok(()) => {
+                this.shared.line.leave(place);
+                this.place = None;
+                this.shared.choose_all();
+                Poll::Ready(Ok(SemaphorePermit { shared: Some(this.shared.clone()) }))
+            }
+            Err(error) => {
+                this.give_up();
+                Poll::Ready(Err(error))
             }
         }
-        Poll::Pending
+    }
+}
+
+impl Acquire {
+    /// Leaves the line, and gives back the permit that was set aside for this one.
+    fn give_up(&mut self) {
+        if let Some(place) = self.place.take() {
+            if place.is_woken() {
+                self.shared.permits.set(self.shared.permits.get() + 1);
+            }
+            self.shared.line.leave(&place);
+            self.shared.choose_all();
+        }
     }
 }
 
 impl Drop for Acquire {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            self.shared.leave(&place);
-            if place.chosen.get() {
-                self.shared.release();
-            }
-        }
+        self.give_up();
     }
 }
 
@@ -174,7 +184,11 @@ impl Drop for SemaphorePermit {
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Semaphore").field("available", &self.available()).field("locked", &self.locked()).finish()
+        f.debug_struct("Semaphore")
+            .field("available", &self.available())
+            .field("locked", &self.locked())
+            .field("waiters", &self.waiters())
+            .finish()
     }
 }
 

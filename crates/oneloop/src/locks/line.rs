@@ -1,0 +1,194 @@
+//! A line of waiting tasks.
+//!
+//! Job: what each lock and queue keeps of the tasks that wait for it. asyncio gives each of them a future of its own
+//! and keeps these in a deque; a [`Waiter`] is what such a future comes to when all that it says is "go on".
+//! Neighbours: the leaves of this folder and of `queues.rs`, which poll a [`Waiter`] and take it out of its [`Line`]
+//! when they are finished or dropped; `cancel.rs`. Invariants:
+//!
+//! - A waiter is woken or cancelled once, whichever is first: `cancel()` of one that was woken is left to its task.
+//! - Who is woken stays in the line until it runs, unless the waker takes it out (queues do).
+//! - No borrow of the line is held while a waker is called.
+//!
+//! Counterparts: `_waiters` of `locks.py` and `queues.py`; `_LoopBoundMixin` of `mixins.py`.
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    collections::VecDeque,
+    rc::{Rc, Weak},
+    task::{Context, Poll, Waker},
+};
+
+use crate::{
+    cancel::{CancelTarget, take_cancellation, waiting_for},
+    error::{Error, Result},
+    event_loop::{Core, running, with_running},
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Woken,
+    /// Its task was asked to stop, or does not wait any more.
+    Cancelled,
+}
+
+/// One task that waits.
+pub(crate) struct Waiter {
+    state: Cell<State>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Waiter {
+    /// Whether it was woken or cancelled: it runs soon, or is gone.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state.get() != State::Waiting
+    }
+
+    /// Whether it was woken, and has not been cancelled before.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.state.get() == State::Woken
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state.get() == State::Cancelled
+    }
+
+    /// Has its task go on, in a later turn. False if it is done already.
+    pub(crate) fn wake(&self, bound: &LoopBound) -> bool {
+        if self.is_done() {
+            return false;
+        }
+        self.state.set(State::Woken);
+        bound.call(self.waker.take());
+        true
+    }
+
+    /// The part of a leaf's poll that waits.
+    pub(crate) fn poll(self: &Rc<Waiter>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if take_cancellation() {
+            return Poll::Ready(Err(Error::Cancelled));
+        }
+        match self.state.get() {
+            State::Woken => Poll::Ready(Ok(())),
+            State::Cancelled => Poll::Ready(Err(Error::Cancelled)),
+            State::Waiting => {
+                let waker = self.waker.take().filter(|waker| waker.will_wake(cx.waker()));
+                self.waker.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
+                waiting_for(self.clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Its leaf is dropped: a request to cancel must not end here, where nobody waits any more.
+    pub(crate) fn abandon(&self) {
+        if !self.is_done() {
+            self.state.set(State::Cancelled);
+            drop(self.waker.take());
+        }
+    }
+}
+
+impl CancelTarget for Waiter {
+    fn cancel_target(&self) -> bool {
+        if self.is_done() {
+            return false;
+        }
+        self.state.set(State::Cancelled);
+        let waker = self.waker.take();
+        match running() {
+            Some(core) => core.fence(|| waker.map_or((), Waker::wake)),
+            None => waker.map_or((), Waker::wake),
+        }
+        true
+    }
+}
+
+/// Those who wait, in the order in which they came.
+#[derive(Default)]
+pub(crate) struct Line(RefCell<VecDeque<Rc<Waiter>>>);
+
+impl Line {
+    /// Puts a new waiter at the end.
+    pub(crate) fn join(&self) -> Rc<Waiter> {
+        let waiter = Rc::new(Waiter { state: Cell::new(State::Waiting), waker: Cell::new(None) });
+        self.0.borrow_mut().push_back(waiter.clone());
+        waiter
+    }
+
+    /// Puts a waiter that is used again at the end, if nobody else has it in hand any more; else a new one.
+    pub(crate) fn join_again(&self, spare: Option<Rc<Waiter>>) -> Rc<Waiter> {
+        let Some(waiter) = spare.filter(|waiter| Rc::strong_count(waiter) == 1) else { return self.join() };
+        waiter.state.set(State::Waiting);
+        self.0.borrow_mut().push_back(waiter.clone());
+        waiter
+    }
+
+    /// Takes `waiter` out, wherever it stands.
+    pub(crate) fn leave(&self, waiter: &Rc<Waiter>) {
+        waiter.abandon();
+        let mut line = self.0.borrow_mut();
+        if let Some(at) = line.iter().position(|other| Rc::ptr_eq(other, waiter)) {
+            line.remove(at);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    /// Who stands first, done or not.
+    pub(crate) fn first(&self) -> Option<Rc<Waiter>> {
+        self.0.borrow().front().cloned()
+    }
+
+    /// The first who is not done.
+    pub(crate) fn first_waiting(&self) -> Option<Rc<Waiter>> {
+        self.0.borrow().iter().find(|waiter| !waiter.is_done()).cloned()
+    }
+
+    /// Takes the first out.
+    pub(crate) fn pop(&self) -> Option<Rc<Waiter>> {
+        self.0.borrow_mut().pop_front()
+    }
+
+    /// Whether somebody stands here who has not been cancelled. One that was will leave when it runs.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.0.borrow().iter().any(|waiter| !waiter.is_cancelled())
+    }
+
+    /// The first `most` who are not done.
+    pub(crate) fn waiting(&self, most: usize) -> Vec<Rc<Waiter>> {
+        self.0.borrow().iter().filter(|waiter| !waiter.is_done()).take(most).cloned().collect()
+    }
+}
+
+/// The loop that a primitive belongs to, since a task has first had to wait for it.
+#[derive(Default)]
+pub(crate) struct LoopBound(OnceCell<Weak<Core>>);
+
+impl LoopBound {
+    /// Binds to the running loop.
+    ///
+    /// # Errors
+    /// `Runtime` with the text `otherwise` if another loop was bound before, or none runs.
+    pub(crate) fn bind(&self, otherwise: &'static str) -> Result<()> {
+        let ours = with_running(|core| {
+            let bound = self.0.get_or_init(|| Rc::downgrade(core));
+            std::ptr::eq(bound.as_ptr(), Rc::as_ptr(core))
+        });
+        match ours {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::Runtime(otherwise)),
+            None => Err(Error::Runtime("no running event loop")),
+        }
+    }
+
+    /// Calls a waker. Between two runs the loop is made current meanwhile, so that the step is queued in order with
+    /// other calls.
+    fn call(&self, waker: Option<Waker>) {
+        let (Some(waker), Some(core)) = (waker, self.0.get().and_then(Weak::upgrade)) else { return };
+        let _entered = (!core.running.get()).then(|| core.enter());
+        core.fence(|| waker.wake()); // a foreign waker may panic: the next one is woken still
+    }
+}
