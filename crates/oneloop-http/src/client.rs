@@ -14,23 +14,22 @@
 //! Counterparts: `aiohttp.ClientSession`, .NET's `HttpClient`.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use http::Method;
 use url::Url;
 
-use crate::connector::{Connect, Connector, Resolve};
+use crate::builder::SessionBuilder;
+use crate::connector::Connector;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Exchange;
 use crate::pool::Pool;
 use crate::proto::{Headers, Limits};
 use crate::request;
-use crate::resolver::{Family, Resolver};
 use crate::response::Response;
 use crate::target;
-use crate::tls::{Authorities, LazyConfig};
 
 /// Makes requests. Clones share everything.
 #[derive(Clone)]
@@ -43,8 +42,12 @@ pub(crate) struct Session {
     pub(crate) keepalive: bool,
     pub(crate) limits: Limits,
     pub(crate) max_redirects: usize,
-    timeout: Option<Duration>,
-    headers: Headers,
+    /// Whether a redirect may lead from https to http.
+    pub(crate) allow_downgrade: bool,
+    /// Whether content codings are asked for and taken off.
+    pub(crate) compressed: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) headers: Headers,
 }
 
 impl ClientSession {
@@ -87,8 +90,15 @@ impl ClientSession {
             allow_redirects: true,
             max_redirects: self.0.max_redirects,
             limits: self.0.limits,
+            address: None,
             exchange: None,
         }
+    }
+
+    /// The addresses of `host`, as the session's requests find them: what `--all-addresses` goes through, with
+    /// [`RequestBuilder::address`]. Cancellation safe.
+    pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
+        self.0.connector.resolver.resolve(host, self.0.connector.family).await
     }
 
     /// Closes the idle connections. Requests under way are not touched; later ones connect anew.
@@ -104,144 +114,6 @@ impl ClientSession {
 impl std::fmt::Debug for ClientSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClientSession").field("keepalive", &self.0.keepalive).finish_non_exhaustive()
-    }
-}
-
-/// How a [`ClientSession`] is to be.
-#[derive(Default)]
-pub struct SessionBuilder {
-    authorities: Authorities,
-    insecure: bool,
-    fresh_connections: bool,
-    family: Option<Family>,
-    limits: Limits,
-    max_redirects: Option<usize>,
-    timeout: Option<Duration>,
-    record_local_addr: bool,
-    resolver: Option<Rc<dyn Resolve>>,
-    connect: Option<Box<dyn Connect>>,
-    headers: Headers,
-    refused: Option<Error>,
-}
-
-impl SessionBuilder {
-    /// Trust the certificates in this PEM file, instead of Mozilla's roots.
-    #[must_use]
-    pub fn ca_file(mut self, file: impl Into<PathBuf>) -> SessionBuilder {
-        self.authorities = Authorities::File(file.into());
-        self
-    }
-
-    /// Trust the certificates in this PEM text, instead of Mozilla's roots.
-    #[must_use]
-    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> SessionBuilder {
-        self.authorities = Authorities::Pem(pem.into());
-        self
-    }
-
-    /// Accept any certificate, and note in [`TlsInfo::verify_error`](crate::TlsInfo) what verification would have said.
-    /// The handshake's signatures are still checked. Default: false.
-    #[must_use]
-    pub fn insecure(mut self, insecure: bool) -> SessionBuilder {
-        self.insecure = insecure;
-        self
-    }
-
-    /// Whether connections are kept for later requests. Without, each request says `Connection: close`. Default: true.
-    #[must_use]
-    pub fn keepalive(mut self, keepalive: bool) -> SessionBuilder {
-        self.fresh_connections = !keepalive;
-        self
-    }
-
-    /// Use addresses of this family alone. Default: any.
-    #[must_use]
-    pub fn family(mut self, family: Family) -> SessionBuilder {
-        self.family = Some(family);
-        self
-    }
-
-    /// Bounds on what a server may send.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> SessionBuilder {
-        self.limits = limits;
-        self
-    }
-
-    /// How many redirects a request follows at most. Default: 10, as in aiohttp.
-    #[must_use]
-    pub fn max_redirects(mut self, hops: usize) -> SessionBuilder {
-        self.max_redirects = Some(hops);
-        self
-    }
-
-    /// The time for a request with redirects and body, unless the request has its own. Default: none.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> SessionBuilder {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// A header of every request. A name or value that HTTP does not allow is an error of [`build`](Self::build).
-    #[must_use]
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> SessionBuilder {
-        if let Err(error) = self.headers.push(name, value) {
-            self.refused.get_or_insert(bad_header(name, error));
-        }
-        self
-    }
-
-    /// Whether to note our own address of each connection, for one system call each. Default: false.
-    #[must_use]
-    pub fn record_local_addr(mut self, record: bool) -> SessionBuilder {
-        self.record_local_addr = record;
-        self
-    }
-
-    /// How names become addresses. Default: the [stub resolver](crate::resolver) with the system's configuration.
-    #[must_use]
-    pub fn resolver(mut self, resolver: impl Resolve + 'static) -> SessionBuilder {
-        self.resolver = Some(Rc::new(resolver));
-        self
-    }
-
-    /// How streams are made. Default: TCP. See [`Connect`] for an example.
-    #[must_use]
-    pub fn connector(mut self, connect: impl Connect + 'static) -> SessionBuilder {
-        self.connect = Some(Box::new(connect));
-        self
-    }
-
-    /// The session. Fails when the CA file cannot be used (the message names it) or a default header is not allowed.
-    pub fn build(self) -> Result<ClientSession> {
-        if let Some(error) = self.refused {
-            return Err(error);
-        }
-        let connector = Connector {
-            resolver: self.resolver.unwrap_or_else(|| Rc::new(Resolver::system())),
-            connect: self.connect,
-            tls: LazyConfig::new(&self.authorities, self.insecure)?,
-            family: self.family.unwrap_or(Family::Any),
-            record_local_addr: self.record_local_addr,
-        };
-        Ok(ClientSession(Rc::new(Session {
-            connector,
-            pool: RefCell::default(),
-            keepalive: !self.fresh_connections,
-            limits: self.limits,
-            max_redirects: self.max_redirects.unwrap_or(10),
-            timeout: self.timeout,
-            headers: self.headers,
-        })))
-    }
-}
-
-impl std::fmt::Debug for SessionBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SessionBuilder")
-            .field("authorities", &self.authorities)
-            .field("insecure", &self.insecure)
-            .finish_non_exhaustive()
     }
 }
 
@@ -296,6 +168,7 @@ pub struct RequestBuilder {
     pub(crate) allow_redirects: bool,
     pub(crate) max_redirects: usize,
     pub(crate) limits: Limits,
+    pub(crate) address: Option<IpAddr>,
     pub(crate) exchange: Option<Exchange>,
 }
 
@@ -341,6 +214,13 @@ impl RequestBuilder {
         self
     }
 
+    /// Connects to this address and no other, without resolving, until a redirect leads to another host. It does not
+    /// use an idle connection either: the caller wants to know of this address.
+    pub fn address(mut self, address: IpAddr) -> RequestBuilder {
+        self.address = Some(address);
+        self
+    }
+
     /// Keeps the record of this request in `exchange`, for the caller who wants it whatever the outcome.
     pub fn exchange(mut self, exchange: &Exchange) -> RequestBuilder {
         self.exchange = Some(exchange.clone());
@@ -363,7 +243,7 @@ impl std::fmt::Debug for RequestBuilder {
     }
 }
 
-fn bad_header(name: &str, error: crate::proto::ProtoError) -> Error {
+pub(crate) fn bad_header(name: &str, error: crate::proto::ProtoError) -> Error {
     let name: String = name.chars().take(80).collect();
     Error::new(ErrorKind::Protocol, format!("the header {name:?} cannot be sent: {error}"))
         .with_detail(error.kind.as_str())

@@ -1,9 +1,8 @@
 //! From a URL to a connection that can carry a request: resolve, connect, TLS.
 //!
-//! Each step enters its [`Phase`] and leaves what it learned in the [`Exchange`]. Addresses are tried in order, the next
-//! when one fails, except after a cancellation (which is not a failure of the address) and when this machine lacks
-//! descriptors (the next address would fail alike). How names are resolved and how streams are made can be replaced
-//! ([`Resolve`], [`Connect`]): tests use in-memory streams on the virtual clock.
+//! Each step enters its [`Phase`] and leaves what it learned in the [`Exchange`]. One address is connected to; several
+//! are [raced](crate::race). A proxy's tunnel is part of connecting. How names are resolved and how streams are made
+//! can be replaced ([`Resolve`], [`Connect`]): tests use in-memory streams on the virtual clock.
 //!
 //! Counterparts: aiohttp's `TCPConnector` and `AbstractResolver`; .NET's `SocketsHttpHandler.ConnectCallback`.
 
@@ -11,15 +10,22 @@ use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 use oneloop::net::TcpStream;
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Exchange;
+use crate::overrides::{ConnectTo, ResolveOverride};
+use crate::proto::Headers;
+use crate::proxy::{NoProxy, Proxy, tunnel};
+use crate::race::{AddressChoice, could_not_connect, race};
 use crate::resolver::{Family, ResolveErrorKind, Resolver};
+use crate::timeouts::{Timeouts, within};
 use crate::timings::Phase;
-use crate::tls;
+use crate::tls_config::TlsConfig;
 use crate::wire::{Io, Stream, Wire};
 
 /// A boxed future that stays on its thread.
@@ -84,89 +90,232 @@ where
     }
 }
 
+/// What a session asks before each hop and each connection: see [`SessionBuilder::guard`](crate::SessionBuilder::guard).
+pub(crate) type Guard = Box<dyn Fn(&Url, Option<IpAddr>) -> Result<()>>;
+
 /// How a session makes connections.
 pub(crate) struct Connector {
     pub(crate) resolver: Rc<dyn Resolve>,
     /// `None`: TCP.
     pub(crate) connect: Option<Box<dyn Connect>>,
-    pub(crate) tls: tls::LazyConfig,
+    pub(crate) tls: TlsConfig,
     pub(crate) family: Family,
+    pub(crate) choice: AddressChoice,
+    pub(crate) timeouts: Timeouts,
+    /// `None` for nearly all sessions, which go where the URL says.
+    pub(crate) detours: Option<Box<Detours>>,
+    pub(crate) guard: Option<Guard>,
     pub(crate) record_local_addr: bool,
 }
 
-impl Connector {
-    /// A fresh connection for `url`, through all three phases.
-    pub(crate) async fn open(&self, url: &Url, exchange: &Exchange) -> Result<Wire> {
-        let host = url.host().ok_or_else(|| Error::new(ErrorKind::BadUrl, format!("{url} has no host")))?;
-        let port = url.port_or_known_default().unwrap_or(80);
-        match host {
-            Host::Ipv4(address) => self.check_family(address.into(), exchange)?,
-            Host::Ipv6(address) => self.check_family(address.into(), exchange)?,
-            // Boxed: a small part of all connections are in this phase at a time, and its state is large.
-            Host::Domain(name) => {
-                let addresses = Box::pin(self.resolver.resolve(name, self.family)).await?;
-                exchange.hop().addresses = addresses;
+/// What leads elsewhere than the URL.
+#[derive(Default)]
+pub(crate) struct Detours {
+    pub(crate) resolve: Vec<ResolveOverride>,
+    pub(crate) connect_to: Vec<ConnectTo>,
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) no_proxy: NoProxy,
+}
+
+/// Where a connection leads.
+struct Route<'a> {
+    host: Host<&'a str>,
+    port: u16,
+    /// Given addresses, so that nothing is resolved.
+    addresses: Option<&'a [IpAddr]>,
+    /// The proxy that is connected to first, and the `host:port` that it is asked for a tunnel to.
+    tunnel: Option<(&'a Proxy, String)>,
+    via_proxy: bool,
+}
+
+impl Detours {
+    fn proxy_for(&self, host: &Host<&str>) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|_| !self.no_proxy.covers(host))
+    }
+
+    fn route<'a>(&'a self, https: bool, host: Host<&'a str>, port: u16) -> Route<'a> {
+        let elsewhere = self.connect_to.iter().find(|entry| entry.matches(&host, port));
+        let proxy = self.proxy_for(&host);
+        let (host, port) = elsewhere.map_or((host.clone(), port), |entry| entry.target(host, port));
+        let (tunnel, host, port) = match proxy {
+            None => (None, host, port),
+            Some(proxy) => {
+                // A proxy that is to connect elsewhere than the URL says can be told so only for a tunnel.
+                let tunnel = (https || elsewhere.is_some()).then(|| (proxy, format!("{host}:{port}")));
+                let (host, port) = proxy.endpoint();
+                (tunnel, host, port)
             }
+        };
+        Route { addresses: self.addresses(&host, port), via_proxy: proxy.is_some(), host, port, tunnel }
+    }
+
+    fn addresses(&self, host: &Host<&str>, port: u16) -> Option<&[IpAddr]> {
+        let specific = self.resolve.iter().filter(|entry| entry.is_specific());
+        let general = self.resolve.iter().filter(|entry| !entry.is_specific());
+        // Of two for one host the later one counts, as in curl.
+        specific.rev().chain(general.rev()).find_map(|entry| entry.addresses(host, port))
+    }
+}
+
+impl Connector {
+    /// The proxy to which requests for `url` are written in absolute form, if any.
+    pub(crate) fn proxy_in_clear(&self, url: &Url) -> Option<&Proxy> {
+        let detours = self.detours.as_ref()?;
+        let host = url.host().filter(|_| url.scheme() == "http")?;
+        let port = url.port_or_known_default()?;
+        let elsewhere = detours.connect_to.iter().any(|entry| entry.matches(&host, port));
+        detours.proxy_for(&host).filter(|_| !elsewhere)
+    }
+
+    /// Whether requests for `url` go through a proxy in any way.
+    pub(crate) fn is_proxied(&self, url: &Url) -> bool {
+        let proxied = |detours: &Detours| url.host().is_some_and(|host| detours.proxy_for(&host).is_some());
+        self.detours.as_deref().is_some_and(proxied)
+    }
+
+    /// A fresh connection for `url`, through all three phases. `fixed`: the one address to use.
+    ///
+    /// Everything that nearly no request needs (detours, limits, several addresses) is boxed, since the state of this
+    /// future is part of every request that waits.
+    pub(crate) async fn open(
+        &self,
+        url: &Url,
+        fixed: Option<IpAddr>,
+        headers: &Headers,
+        exchange: &Exchange,
+    ) -> Result<Wire> {
+        let begun = now()?;
+        let route = self.route(url)?;
+        if let Some(search) = self.find(url, route.as_deref(), fixed, begun, exchange)? {
+            let addresses = search.await.map_err(|error| of_proxy(error, route.as_deref()))?;
+            exchange.hop().addresses = addresses;
         }
+        self.arrange(url, exchange)?;
         exchange.hop().clock.enter(Phase::Connect, now()?);
-        let mut wire = Wire::new(self.connect_any(url, port, exchange).await?);
+        let mut wire = match self.only_address(url, route.as_deref(), exchange) {
+            Some(remote) => {
+                exchange.hop().remote = Some(remote);
+                Wire::new(self.connect_one(remote).await.map_err(|error| could_not_connect(error, remote))?)
+            }
+            None => Box::pin(self.reach(url, route.as_deref(), begun, headers, exchange)).await?,
+        };
         if self.record_local_addr {
             exchange.hop().local = wire.io().local_addr();
         }
         exchange.hop().clock.enter(Phase::Tls, now()?);
         if url.scheme() == "https" {
-            wire.start_tls(self.tls.get()?, tls::server_name(host)?)?;
-            poll_fn(|cx| {
-                let progress = wire.poll_handshake(cx);
-                note_tls(&wire, exchange);
-                progress
-            })
-            .await
+            wire.start_tls(self.tls.get()?, self.tls.server_name(host_of(url)?)?)?;
+            match self.timeouts.tls_left(begun, now()?) {
+                None => poll_fn(|cx| handshake(&mut wire, cx, exchange)).await,
+                Some(limit) => {
+                    let work = poll_fn(|cx| handshake(&mut wire, cx, exchange));
+                    Box::pin(within(limit, ErrorKind::TlsTimeout, "the TLS handshake", work)).await
+                }
+            }
             .map_err(|error| error.in_context(format_args!("TLS with {}", url.authority())))?;
         }
         Ok(wire)
     }
 
+    /// Where a connection for `url` leads, if not where the URL says.
+    fn route<'a>(&'a self, url: &'a Url) -> Result<Option<Box<Route<'a>>>> {
+        let Some(detours) = &self.detours else { return Ok(None) };
+        let port = url.port_or_known_default().unwrap_or(80);
+        Ok(Some(Box::new(detours.route(url.scheme() == "https", host_of(url)?, port))))
+    }
+
+    /// The addresses of the host, into the exchange; or what has to be awaited to know them.
+    fn find<'a>(
+        &'a self,
+        url: &'a Url,
+        route: Option<&Route<'a>>,
+        fixed: Option<IpAddr>,
+        begun: Instant,
+        exchange: &Exchange,
+    ) -> Result<Option<LocalBoxFuture<'a, Result<Vec<IpAddr>>>>> {
+        let host = route.map_or_else(|| host_of(url), |route| Ok(route.host.clone()))?;
+        let addresses = match (fixed, route.and_then(|route| route.addresses), host) {
+            (Some(address), ..) => vec![address],
+            (None, Some(given), _) => given.iter().filter(|address| self.family.has(address)).copied().collect(),
+            (None, None, Host::Ipv4(address)) => self.of_wanted_family(address.into())?,
+            (None, None, Host::Ipv6(address)) => self.of_wanted_family(address.into())?,
+            (None, None, Host::Domain(name)) => {
+                let search = self.resolver.resolve(name, self.family);
+                return Ok(Some(match self.timeouts.resolve_left(begun, now()?) {
+                    None => search,
+                    Some(limit) => Box::pin(within(limit, ErrorKind::ResolveTimeout, "resolving the name", search)),
+                }));
+            }
+        };
+        exchange.hop().addresses = addresses;
+        Ok(None)
+    }
+
     /// A host that is an address needs no resolving, but must be of a family that is wanted.
-    fn check_family(&self, address: IpAddr, exchange: &Exchange) -> Result<()> {
+    fn of_wanted_family(&self, address: IpAddr) -> Result<Vec<IpAddr>> {
         if !self.family.has(&address) {
             let message = format!("{address} is not of the address family that was asked for (-4 or -6)");
             return Err(Error::new(ErrorKind::Resolve, message).with_detail("Family"));
         }
-        exchange.hop().addresses = vec![address];
-        Ok(())
+        Ok(vec![address])
     }
 
-    /// Tries the addresses in order. (The place for RFC 8305's racing, when it comes.)
-    async fn connect_any(&self, url: &Url, port: u16, exchange: &Exchange) -> Result<Io> {
-        let mut failure = None;
-        let mut index = 0;
-        loop {
-            let Some(address) = exchange.hop().addresses.get(index).copied() else { break };
-            index += 1;
-            let remote = SocketAddr::new(address, port);
-            exchange.hop().remote = Some(remote);
-            let error = match self.connect_one(remote).await {
-                Ok(io) => return Ok(io),
-                Err(error) => error,
-            };
-            let error = Error::from_loop(error, ErrorKind::Connect, format_args!("could not connect to {remote}"));
-            if error.is_cancelled() || matches!(error.detail(), "EMFILE" | "ENFILE" | "ENOBUFS") {
-                return Err(error);
-            }
-            // The first failure tells most, unless it was our own (no IPv6 here) and a later one is the server's.
-            if failure.as_ref().is_none_or(|first: &Error| first.kind() == ErrorKind::Local) {
-                failure = Some(error);
-            }
+    /// Leaves out the addresses that are not to be connected to, and orders the others. At least one stays.
+    fn arrange(&self, url: &Url, exchange: &Exchange) -> Result<()> {
+        let mut addresses = std::mem::take(&mut exchange.hop().addresses);
+        let mut refusal = None;
+        if let Some(guard) = &self.guard {
+            addresses.retain(|address| match guard(url, Some(*address)) {
+                Ok(()) => true,
+                Err(error) => {
+                    refusal.get_or_insert(error);
+                    false
+                }
+            });
         }
-        let failure = failure.unwrap_or_else(|| {
-            Error::new(ErrorKind::Resolve, format!("{} has no address to connect to", url.authority()))
-        });
-        Err(if index > 1 {
-            failure.in_context(format_args!("all {index} addresses failed, the first"))
-        } else {
-            failure
-        })
+        self.choice.arrange(&mut addresses);
+        let empty = addresses.is_empty();
+        exchange.hop().addresses = addresses;
+        if !empty {
+            return Ok(());
+        }
+        Err(refusal.unwrap_or_else(|| {
+            let message = format!("{} has no address to connect to", url.authority());
+            Error::new(ErrorKind::Resolve, message).with_detail("no-data")
+        }))
+    }
+
+    /// Where to connect, when that is all there is to it: one address, no tunnel, no limit.
+    fn only_address(&self, url: &Url, route: Option<&Route<'_>>, exchange: &Exchange) -> Option<SocketAddr> {
+        let plain = self.timeouts.connect.is_none() && route.is_none_or(|route| !route.via_proxy);
+        match exchange.hop().addresses[..] {
+            [address] if plain => Some(SocketAddr::new(address, port_of(url, route))),
+            _ => None,
+        }
+    }
+
+    /// Connects to one of the addresses within its time, and opens the tunnel where there is a proxy.
+    async fn reach(
+        &self,
+        url: &Url,
+        route: Option<&Route<'_>>,
+        begun: Instant,
+        headers: &Headers,
+        exchange: &Exchange,
+    ) -> Result<Wire> {
+        let work = async {
+            let connect = |remote| Box::pin(self.connect_one(remote)) as LocalBoxFuture<'_, _>;
+            let io = race(connect, port_of(url, route), exchange).await.map_err(|error| of_proxy(error, route))?;
+            let mut wire = Wire::new(io);
+            if let Some((proxy, authority)) = route.and_then(|route| route.tunnel.as_ref()) {
+                tunnel(&mut wire, proxy, authority, headers, exchange).await?;
+            }
+            Ok(wire)
+        };
+        match self.timeouts.connect_left(begun, now()?) {
+            None => work.await,
+            Some(limit) => within(limit, ErrorKind::ConnectTimeout, "connecting", work).await,
+        }
     }
 
     async fn connect_one(&self, remote: SocketAddr) -> oneloop::Result<Io> {
@@ -175,6 +324,30 @@ impl Connector {
             Some(connect) => Ok(Io::Other(connect.connect(remote).await?)),
         }
     }
+}
+
+fn host_of(url: &Url) -> Result<Host<&str>> {
+    url.host().ok_or_else(|| Error::new(ErrorKind::BadUrl, format!("{url} has no host")))
+}
+
+fn port_of(url: &Url, route: Option<&Route<'_>>) -> u16 {
+    route.map_or_else(|| url.port_or_known_default().unwrap_or(80), |route| route.port)
+}
+
+fn handshake(wire: &mut Wire, cx: &mut Context<'_>, exchange: &Exchange) -> Poll<Result<()>> {
+    let progress = wire.poll_handshake(cx);
+    note_tls(wire, exchange);
+    progress
+}
+
+/// An error on the way to a proxy says that it is the proxy's. Cancellations, limits and lacks of our own stay.
+fn of_proxy(error: Error, route: Option<&Route<'_>>) -> Error {
+    let via_proxy = route.is_some_and(|route| route.via_proxy);
+    if !via_proxy || !matches!(error.kind(), ErrorKind::Resolve | ErrorKind::Connect) {
+        return error;
+    }
+    let detail = error.detail().to_owned();
+    Error::new(ErrorKind::Proxy, format!("the proxy cannot be reached: {error}")).with_detail(detail).with_source(error)
 }
 
 /// Copies what TLS knows into the record whenever it is news, so that it is there even if the next step never ends.

@@ -113,6 +113,13 @@ pub struct Hop {
     pub addresses: Vec<IpAddr>,
     /// The address that is being connected to, then the one that accepted; of a failed connect, the last one tried.
     pub remote: Option<SocketAddr>,
+    /// The attempts at connecting, in the order in which they began, when there was more than one address to try;
+    /// else empty: `remote` then says it all.
+    pub attempts: Vec<Attempt>,
+    /// What the proxy answered when it was asked for a tunnel; `None` when it was not asked.
+    pub proxy_status: Option<StatusCode>,
+    /// Whether the addresses come from an earlier answer for the same name, and no server was asked.
+    pub resolve_cached: bool,
     /// Our own address, when [`SessionBuilder::record_local_addr`](crate::SessionBuilder::record_local_addr) asks
     /// for it (it costs a system call).
     pub local: Option<SocketAddr>,
@@ -126,6 +133,8 @@ pub struct Hop {
     pub head: Option<Rc<ResponseHead>>,
     /// How many bytes of body have arrived, framing taken off.
     pub body_bytes: u64,
+    /// How many bytes the body is with its content codings taken off, so far; `None` when none was.
+    pub decoded_bytes: Option<u64>,
     /// Where the response points to, resolved against `url`, when it is a redirect with a usable Location;
     /// whether or not it is followed.
     pub redirect_url: Option<Rc<Url>>,
@@ -139,12 +148,16 @@ impl Hop {
             clock: PhaseClock::start(now),
             addresses: Vec::new(),
             remote: None,
+            attempts: Vec::new(),
+            proxy_status: None,
+            resolve_cached: false,
             local: None,
             reused: false,
             tls: None,
             interim: 0,
             head: None,
             body_bytes: 0,
+            decoded_bytes: None,
             redirect_url: None,
         }
     }
@@ -153,6 +166,32 @@ impl Hop {
     pub fn status(&self) -> Option<StatusCode> {
         self.head.as_ref().map(|head| head.status)
     }
+}
+
+/// One attempt at connecting, of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// Whom to.
+    pub remote: SocketAddr,
+    /// When it began, counted from the start of [`Phase::Connect`].
+    pub started: Duration,
+    /// What became of it.
+    pub end: AttemptEnd,
+}
+
+/// What became of an attempt at connecting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AttemptEnd {
+    /// Nothing yet; or it was dropped with the whole request (cancelled, out of time).
+    Open,
+    /// It is the connection that was used.
+    Connected,
+    /// Another one was first; this one was closed.
+    Overtaken,
+    /// It failed; the word is the detail of its error, `ConnectionRefused` for one.
+    Failed(String),
 }
 
 /// What the TLS handshake showed.

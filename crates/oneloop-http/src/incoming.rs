@@ -16,10 +16,11 @@ use oneloop::LoopRef;
 use url::Url;
 
 use crate::client::{ClientSession, RequestBuilder};
+use crate::coding::{Decoder, Flaw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Exchange;
 use crate::pool::Idle;
-use crate::proto::{Event, Headers, ResponseHead, ResponseReader};
+use crate::proto::{Event, Framing, Headers, ResponseHead, ResponseReader};
 use crate::timings::Phase;
 use crate::wire::{Input, Wire};
 
@@ -46,6 +47,12 @@ struct Parse {
     started: bool,
     head: Option<Rc<ResponseHead>>,
     trailers: Option<Box<Headers>>,
+    /// Takes content codings off; `None` while there are none, or nobody asked for it.
+    decoder: Option<Box<Decoder>>,
+    /// Whether they are to be taken off.
+    compressed: bool,
+    /// What was wrong with the body behind the head that was given to the caller: what its reading will find.
+    failed: Option<Error>,
     /// Set at the end of the message: whether the connection may serve again.
     end: Option<bool>,
 }
@@ -70,6 +77,9 @@ impl Incoming {
                 started: false,
                 head: None,
                 trailers: None,
+                decoder: None,
+                compressed: request.session.0.compressed,
+                failed: None,
                 end: None,
             },
             early: Vec::new(),
@@ -106,6 +116,10 @@ impl Incoming {
             let progress = self.poll_some(cx, &mut |bytes| early.extend_from_slice(bytes));
             self.early = early;
             match (stuck, progress) {
+                (None, Poll::Ready(Err(error))) if self.parse.head.is_some() && !error.is_cancelled() => {
+                    // The head stands, and may lead elsewhere; what is wrong with its body is told when that is read.
+                    self.parse.failed = Some(error);
+                }
                 (None, progress) => ready!(progress)?,
                 // Why the server would not take the request may be in what it said before it hung up.
                 (Some(_), Poll::Ready(Ok(()))) => {}
@@ -128,6 +142,9 @@ impl Incoming {
     pub(crate) fn poll_some(&mut self, cx: &mut Context<'_>, sink: &mut dyn FnMut(&[u8])) -> Poll<Result<()>> {
         if self.parse.end.is_some() {
             return Poll::Ready(Ok(()));
+        }
+        if let Some(error) = self.parse.failed.take() {
+            return Poll::Ready(Err(error));
         }
         let Some(wire) = &mut self.wire else { return Poll::Ready(Err(used_up())) };
         let parse = &mut self.parse;
@@ -229,7 +246,14 @@ impl Parse {
             at += used;
             match event {
                 Event::NeedMore => break Ok(()),
-                Event::Data(data) => sink(data),
+                Event::Data(data) => match &mut self.decoder {
+                    None => sink(data),
+                    Some(decoder) => {
+                        if let Err(flaw) = decoder.feed(data, sink) {
+                            break Err(undecodable(flaw));
+                        }
+                    }
+                },
                 Event::Interim(_) => self.exchange.hop().interim += 1,
                 Event::Head(head) => {
                     let head = Rc::new(head);
@@ -237,10 +261,22 @@ impl Parse {
                     hop.clock.headers_done(now);
                     hop.head = Some(head.clone());
                     drop(hop);
+                    if self.compressed && head.framing != Framing::None {
+                        match Decoder::of(&head.headers, self.reader.limits().max_body_bytes) {
+                            Ok(decoder) => self.decoder = decoder.map(Box::new),
+                            Err(flaw) => {
+                                self.head = Some(head);
+                                break Err(undecodable(flaw));
+                            }
+                        }
+                    }
                     self.head = Some(head);
                 }
                 Event::Trailers(trailers) => self.trailers = Some(Box::new(trailers)),
                 Event::End { persistent } => {
+                    if let Err(error) = self.finish_decoding() {
+                        break Err(error);
+                    }
                     self.end = Some(persistent && at == bytes.len());
                     break Ok(());
                 }
@@ -259,19 +295,32 @@ impl Parse {
             return Err(Error::new(ErrorKind::TruncatedBody, message).with_detail("NoCloseNotify"));
         }
         if let Event::End { .. } = event {
+            self.finish_decoding()?;
             self.end = Some(false);
         }
         self.note_progress();
         Ok(())
     }
 
+    fn finish_decoding(&mut self) -> Result<()> {
+        self.decoder.as_mut().map_or(Ok(()), |decoder| decoder.finish().map_err(undecodable))
+    }
+
     fn note_progress(&mut self) {
         let mut hop = self.exchange.hop();
         hop.body_bytes = self.reader.body_bytes();
+        if let Some(decoder) = &self.decoder {
+            hop.decoded_bytes = Some(decoder.given());
+        }
         if self.end.is_some() {
             hop.clock.stop(self.event_loop.time());
         }
     }
+}
+
+fn undecodable(flaw: Flaw) -> Error {
+    let kind = if flaw == Flaw::TooLarge { ErrorKind::TooLarge } else { ErrorKind::Decode };
+    Error::new(kind, format!("the body cannot be decoded: {flaw}")).with_detail(flaw.detail())
 }
 
 fn used_up() -> Error {

@@ -39,13 +39,13 @@ fn resolve(value: &[u8], from: &Url) -> Result<Rc<Url>> {
 
 /// Changes method, headers and body for the request to `to`. Refuses to go from https to http.
 pub(crate) fn adapt(status: StatusCode, from: &Url, to: &Url, request: &mut RequestBuilder) -> Result<()> {
-    let RequestBuilder { method, headers, body, .. } = request;
-    if from.scheme() == "https" && to.scheme() == "http" {
+    if from.scheme() == "https" && to.scheme() == "http" && !request.session.0.allow_downgrade {
         let message = format!(
             "{from} redirects from https to http ({to}), which is refused; request that URL itself if it is wanted"
         );
         return Err(Error::new(ErrorKind::UnsupportedScheme, message).with_detail("Downgrade"));
     }
+    let RequestBuilder { method, headers, body, address, .. } = request;
     let becomes_get = match status.as_u16() {
         303 => *method != Method::HEAD && *method != Method::GET,
         301 | 302 => *method == Method::POST,
@@ -62,6 +62,9 @@ pub(crate) fn adapt(status: StatusCode, from: &Url, to: &Url, request: &mut Requ
         for name in ["authorization", "cookie", "proxy-authorization"] {
             headers.remove(name);
         }
+    }
+    if from.host() != to.host() {
+        *address = None; // it was the other host's
     }
     Ok(())
 }

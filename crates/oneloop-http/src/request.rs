@@ -9,22 +9,24 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use oneloop::LoopRef;
 use url::{Position, Url};
 
 use crate::client::{RequestBuilder, Session};
+use crate::coding::ACCEPT_ENCODING;
 use crate::connector::now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Exchange, Hop};
 use crate::incoming::Incoming;
 use crate::pool::Idle;
-use crate::proto::{self, BodyLength, RequestHead};
+use crate::proto::{self, BodyLength, Headers, RequestHead};
 use crate::redirect;
 use crate::response::Response;
 use crate::target;
+use crate::timeouts;
 use crate::timings::Phase;
 
 /// See [`RequestBuilder::send`].
@@ -83,6 +85,9 @@ async fn run(request: &mut RequestBuilder, exchange: &Exchange, deadline: Option
     if let Some(credentials) = target::basic_credentials(&url).filter(|_| !request.headers.contains("authorization")) {
         request.headers.push("Authorization", credentials).map_err(Error::from_proto)?;
     }
+    if request.session.0.compressed && !request.headers.contains("accept-encoding") {
+        request.headers.push("Accept-Encoding", ACCEPT_ENCODING).map_err(Error::from_proto)?;
+    }
     for followed in 0.. {
         exchange.push(Hop::new(url.clone(), request.method.clone(), event_loop.time()));
         let mut incoming = hop(request, &event_loop, &url, exchange).await?;
@@ -115,7 +120,11 @@ async fn hop(
     exchange: &Exchange,
 ) -> Result<Box<Incoming>> {
     let session = &*request.session.0;
-    let mut idle = if session.keepalive { take_idle(session, event_loop, url).await? } else { None };
+    if let Some(guard) = &session.connector.guard {
+        guard(url, None)?;
+    }
+    let mut idle =
+        if session.keepalive && request.address.is_none() { take_idle(session, event_loop, url).await? } else { None };
     loop {
         let reused = idle.is_some();
         let wire = match idle.take() {
@@ -127,21 +136,23 @@ async fn hop(
                 idle.wire
             }
             // Not boxed: nearly every request goes this way, and what is large in it is boxed there.
-            None => session.connector.open(url, exchange).await?,
+            None => session.connector.open(url, request.address, &request.headers, exchange).await?,
         };
         let mut incoming = Incoming::new(wire, request, exchange, event_loop, url);
         exchange.hop().clock.enter(Phase::Send, event_loop.time());
         incoming.queue(write(url, request)?)?;
-        match poll_fn(|cx| incoming.poll_head(cx)).await {
+        let outcome = match session.connector.timeouts.ttfb {
+            None => poll_fn(|cx| incoming.poll_head(cx)).await,
+            Some(limit) => Box::pin(head_within(limit, &mut incoming)).await,
+        };
+        match outcome {
             Ok(()) => {
                 incoming.release_if_done().await?;
                 return Ok(incoming);
             }
             // The server closed the idle connection while we were taking it. Asking once more is safe when the method
             // is idempotent and not a byte of a response has come.
-            Err(error)
-                if reused && request.method.is_idempotent() && !error.is_cancelled() && incoming.is_untouched() =>
-            {
+            Err(error) if reused && request.method.is_idempotent() && is_stale(&error) && incoming.is_untouched() => {
                 let mut hop = exchange.hop();
                 hop.reused = false;
                 hop.remote = None;
@@ -151,6 +162,30 @@ async fn hop(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether a connection ended as one does that the server had given up.
+fn is_stale(error: &Error) -> bool {
+    !error.is_cancelled() && matches!(error.kind(), ErrorKind::EmptyReply | ErrorKind::Send | ErrorKind::Receive)
+}
+
+/// Waits for the head, but for its first byte no longer than `limit`.
+async fn head_within(limit: Duration, incoming: &mut Incoming) -> Result<()> {
+    let mut timer = Some(Box::pin(oneloop::sleep(limit)));
+    poll_fn(|cx| {
+        if let Poll::Ready(outcome) = incoming.poll_head(cx) {
+            return Poll::Ready(outcome);
+        }
+        if !incoming.is_untouched() {
+            timer = None;
+        }
+        let Some(timer) = &mut timer else { return Poll::Pending };
+        timer.as_mut().poll(cx).map(|passed| {
+            passed?;
+            Err(timeouts::over(limit, ErrorKind::TtfbTimeout, "the first byte of a response"))
+        })
+    })
+    .await
 }
 
 async fn take_idle(session: &Session, event_loop: &LoopRef, url: &Url) -> Result<Option<Idle>> {
@@ -166,9 +201,13 @@ fn write(url: &Url, request: &RequestBuilder) -> Result<Vec<u8>> {
     } else {
         BodyLength::Known(body.len() as u64)
     };
+    let resource = &url[Position::BeforePath..Position::AfterQuery];
+    let proxied = session.0.connector.is_proxied(url).then(|| for_proxy(url, resource, request)).transpose()?;
+    let (target, headers) =
+        proxied.as_ref().map_or((resource, headers), |(target, headers)| (target.as_str(), headers));
     let head = RequestHead {
         method,
-        target: &url[Position::BeforePath..Position::AfterQuery],
+        target,
         host: &url[Position::BeforeHost..Position::AfterPort],
         headers,
         body: length,
@@ -177,4 +216,18 @@ fn write(url: &Url, request: &RequestBuilder) -> Result<Vec<u8>> {
     proto::write_request(&mut bytes, &head).map_err(Error::from_proto)?;
     bytes.extend_from_slice(body);
     Ok(bytes)
+}
+
+/// Target and fields of a request that goes through a proxy. The proxy's credentials go to the proxy alone: here when it
+/// reads the request itself, with CONNECT when there is a tunnel.
+fn for_proxy(url: &Url, resource: &str, request: &RequestBuilder) -> Result<(String, Headers)> {
+    let mut headers = request.headers.clone();
+    let Some(proxy) = request.session.0.connector.proxy_in_clear(url) else {
+        headers.remove("proxy-authorization");
+        return Ok((resource.to_owned(), headers));
+    };
+    if let Some(credentials) = proxy.authorization().filter(|_| !headers.contains("proxy-authorization")) {
+        headers.push("Proxy-Authorization", credentials).map_err(Error::from_proto)?;
+    }
+    Ok((format!("http://{}{resource}", &url[Position::BeforeHost..Position::AfterPort]), headers))
 }

@@ -79,10 +79,12 @@ pub(crate) fn basic_credentials(url: &Url) -> Option<String> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let mut plain = percent_decode(url.username());
-    plain.push(b':');
-    plain.extend(percent_decode(url.password().unwrap_or_default()));
-    Some(format!("Basic {}", base64(&plain)))
+    Some(basic(&percent_decode(url.username()), &percent_decode(url.password().unwrap_or_default())))
+}
+
+/// The value of an Authorization field for the scheme Basic (RFC 7617).
+pub(crate) fn basic(user: &[u8], password: &[u8]) -> String {
+    format!("Basic {}", base64(&[user, b":", password].concat()))
 }
 
 fn percent_decode(text: &str) -> Vec<u8> {

@@ -13,20 +13,19 @@
 //! without verification (`insecure`) the signatures of the handshake are checked all the same.
 //! Counterparts: Python's `ssl.MemoryBIO`/`SSLObject` and asyncio's `sslproto.py`; .NET's `SslStream`.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::fmt::Debug;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, UnbufferedClientConnection, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, DnsName, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic};
-use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::TlsInfo;
@@ -40,104 +39,6 @@ pub(crate) fn provider() -> CryptoProvider {
     return rustls::crypto::aws_lc_rs::default_provider();
     #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
     return rustls::crypto::ring::default_provider();
-}
-
-/// Whom a session trusts.
-#[derive(Debug, Default)]
-pub(crate) enum Authorities {
-    /// Mozilla's roots, as compiled in.
-    #[default]
-    Bundled,
-    /// The certificates in this file (PEM).
-    File(PathBuf),
-    /// The certificates in this text (PEM).
-    Pem(Vec<u8>),
-}
-
-impl Authorities {
-    /// The roots, where they are not the bundled ones.
-    fn roots(&self) -> Result<Option<RootCertStore>> {
-        match self {
-            Authorities::Bundled => Ok(None),
-            Authorities::Pem(pem) => roots_from_pem("the CA text", pem).map(Some),
-            Authorities::File(file) => {
-                let name = format!("the CA file {}", file.display());
-                let pem =
-                    std::fs::read(file).map_err(|error| unusable_roots(format!("cannot read {name}: {error}")))?;
-                roots_from_pem(&name, &pem).map(Some)
-            }
-        }
-    }
-}
-
-fn unusable_roots(why: String) -> Error {
-    Error::new(ErrorKind::Local, why).with_detail("CaFile")
-}
-
-/// The certificates in `pem`, as roots; `name` is for the message.
-fn roots_from_pem(name: &str, pem: &[u8]) -> Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
-        let number = index + 1;
-        let certificate = certificate.map_err(|error| unusable_roots(format!("{name} is not valid PEM: {error}")))?;
-        roots.add(certificate).map_err(|error| {
-            unusable_roots(format!("certificate {number} in {name} cannot be used as a root: {error}"))
-        })?;
-    }
-    if roots.is_empty() {
-        return Err(unusable_roots(format!("{name} holds no certificate (expected PEM, BEGIN CERTIFICATE)")));
-    }
-    Ok(roots)
-}
-
-/// The roots that Mozilla trusts, as compiled in.
-pub(crate) fn bundled_roots() -> RootCertStore {
-    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
-}
-
-/// The configuration that all connections of a session share.
-pub(crate) fn client_config(roots: RootCertStore, insecure: bool) -> Result<Arc<ClientConfig>> {
-    let unusable = |error: &dyn std::fmt::Display| {
-        Error::new(ErrorKind::Local, format!("the TLS library refuses its configuration: {error}"))
-    };
-    let provider = Arc::new(provider());
-    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .build()
-        .map_err(|error| unusable(&error))?;
-    let verifier = Arc::new(CapturingVerifier { inner, insecure });
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| unusable(&error))?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_client_cert_resolver(Arc::new(NoClientCertificate));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config.resumption = Resumption::disabled();
-    Ok(Arc::new(config))
-}
-
-/// The configuration of a session: roots from a file are read at once, so that a bad file is reported before anything is
-/// requested; the rest is made when the first https URL needs it.
-pub(crate) struct LazyConfig {
-    roots: RefCell<Option<RootCertStore>>,
-    insecure: bool,
-    config: OnceCell<Arc<ClientConfig>>,
-}
-
-impl LazyConfig {
-    pub(crate) fn new(authorities: &Authorities, insecure: bool) -> Result<LazyConfig> {
-        let roots = RefCell::new(authorities.roots()?);
-        Ok(LazyConfig { roots, insecure, config: OnceCell::new() })
-    }
-
-    pub(crate) fn get(&self) -> Result<&Arc<ClientConfig>> {
-        if let Some(config) = self.config.get() {
-            return Ok(config);
-        }
-        let roots = self.roots.take().unwrap_or_else(bundled_roots);
-        let config = client_config(roots, self.insecure)?;
-        Ok(self.config.get_or_init(|| config))
-    }
 }
 
 /// The name that the certificate must bear, and that SNI sends: no trailing dot, and none for addresses.
@@ -187,9 +88,9 @@ impl Capture {
 
 /// rustls's own verifier, which notes what it was shown and what it thought of it.
 #[derive(Debug)]
-struct CapturingVerifier {
-    inner: Arc<WebPkiServerVerifier>,
-    insecure: bool,
+pub(crate) struct CapturingVerifier {
+    pub(crate) inner: Arc<WebPkiServerVerifier>,
+    pub(crate) insecure: bool,
 }
 
 impl ServerCertVerifier for CapturingVerifier {
@@ -230,18 +131,18 @@ impl ServerCertVerifier for CapturingVerifier {
     }
 }
 
-/// Has no certificate to offer, but notes that the server asked for one.
+/// Shows our certificate if we have one, and notes that the server asked for it.
 #[derive(Debug)]
-struct NoClientCertificate;
+pub(crate) struct ClientIdentity(pub(crate) Option<Arc<CertifiedKey>>);
 
-impl ResolvesClientCert for NoClientCertificate {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<rustls::sign::CertifiedKey>> {
+impl ResolvesClientCert for ClientIdentity {
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         CAPTURE.with_borrow_mut(|capture| capture.wants_client_cert = true);
-        None
+        self.0.clone().filter(|pair| pair.key.choose_scheme(schemes).is_some())
     }
 
     fn has_certs(&self) -> bool {
-        false
+        self.0.is_some()
     }
 }
 
@@ -580,7 +481,7 @@ fn tls_error(error: &rustls::Error, established: bool, wants_client_cert: bool) 
         }
         rustls::Error::AlertReceived(alert) => {
             let (kind, message) = if about_client_cert(*alert, wants_client_cert) {
-                (ErrorKind::TlsClientCert, "the server wants a client certificate".to_owned())
+                (ErrorKind::TlsClientCert, "the server wants a client certificate, or refused ours".to_owned())
             } else if established {
                 (ErrorKind::Receive, format!("the server broke off the TLS connection with the alert {alert:?}"))
             } else {

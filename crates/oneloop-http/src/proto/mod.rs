@@ -54,7 +54,7 @@ mod tests;
 pub use body::{BodyLength, Framing};
 pub use error::{ProtoError, ProtoErrorKind};
 pub use headers::{Headers, HeadersIter};
-pub use request::{RequestHead, write_chunk, write_last_chunk, write_request};
+pub use request::{RequestHead, write_chunk, write_connect, write_last_chunk, write_request};
 pub use response::{Event, ResponseHead, ResponseReader};
 pub use server::{RequestEvent, RequestReader, ResponseLine, ServerRequest, write_response};
 

@@ -34,7 +34,8 @@ use std::io::Write;
 pub struct RequestHead<'a> {
     /// Any method but CONNECT.
     pub method: &'a http::Method,
-    /// Origin form: `/path?query`, already escaped and without fragment (or `*` for OPTIONS).
+    /// Origin form: `/path?query`, already escaped and without fragment (or `*` for OPTIONS). To a proxy: the whole
+    /// http URL without credentials and fragment.
     pub target: &'a str,
     /// The Host field: host, plus `:port` unless it is the scheme's own; IPv6 in brackets.
     pub host: &'a str,
@@ -65,6 +66,19 @@ pub fn write_request(out: &mut Vec<u8>, request: &RequestHead<'_>) -> Result<(),
         body => write_length(out, body),
     }
     write_end(out, request.close);
+    Ok(())
+}
+
+/// Appends a request for a tunnel to `authority` (`host:port`, always with the port; RFC 9110, 9.3.6). No body follows,
+/// and what the fields of a successful answer say of one means nothing. On an error `out` is as it was.
+pub fn write_connect(out: &mut Vec<u8>, authority: &str, headers: &Headers) -> Result<(), ProtoError> {
+    check_host(authority)?;
+    check_headers(headers, OWN_REQUEST_FIELDS)?;
+    for part in ["CONNECT ", authority, " HTTP/1.1\r\nHost: ", authority, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    write_fields(out, headers);
+    out.extend_from_slice(b"\r\n");
     Ok(())
 }
 
@@ -102,20 +116,26 @@ const OWN_REQUEST_FIELDS: &[&str] = &[
 fn check_request(request: &RequestHead<'_>) -> Result<(), ProtoError> {
     let method = request.method;
     if method == http::Method::CONNECT {
-        return refuse("CONNECT is for proxies, which are not supported");
+        return refuse("CONNECT has a form of its own and is not a request for a resource");
     }
     if method == http::Method::TRACE && request.body != BodyLength::None {
         return refuse("a TRACE request must not have a body");
     }
     let target = request.target.as_bytes();
     let asterisk = target == b"*" && method == http::Method::OPTIONS;
-    if target.first() != Some(&b'/') && !asterisk {
-        return refuse("a request's target must begin with a slash");
+    // To a proxy, what is before the slash is the same host as in Host.
+    let resource = request.target.strip_prefix("http://").and_then(|rest| rest.strip_prefix(request.host));
+    if !resource.unwrap_or(request.target).starts_with('/') && !asterisk {
+        return refuse("a request's target must begin with a slash, or with http:// and its own host");
     }
     if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
         return refuse("a request's target must be escaped: no space, control or non-ASCII octet, and no fragment");
     }
-    let host = request.host.as_bytes();
+    check_host(request.host)
+}
+
+fn check_host(host: &str) -> Result<(), ProtoError> {
+    let host = host.as_bytes();
     // The characters of RFC 3986's host and port: no `@`, so no credentials, and no `/`, `\`, `?` or `#`.
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&byte);
     if host.is_empty() || host[0] == b':' || !host.iter().all(|&byte| allowed(byte)) {

@@ -169,6 +169,11 @@ impl ResponseReader {
         self.head_bytes > 0 || self.head.has_begun() || !matches!(self.state, State::Head)
     }
 
+    /// The limits that it was made with.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Bytes of heads taken so far, interim ones included.
     pub fn head_bytes(&self) -> u64 {
         self.head_bytes

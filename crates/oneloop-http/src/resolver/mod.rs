@@ -24,6 +24,7 @@ mod lookup;
 mod message;
 mod names;
 mod shape;
+mod system;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 pub use error::{ResolveError, ResolveErrorKind};
+pub use system::SystemResolver;
 
 use config::Config;
 use exchange::Ids;

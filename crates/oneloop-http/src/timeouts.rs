@@ -1,0 +1,83 @@
+//! Time limits of single phases, beside the one for the whole request.
+//!
+//! A limit that is not set costs nothing: no timer is armed. One that strikes drops what it bounds, which closes the
+//! sockets in it, and is an error of a kind of its own; it is never mistaken for a cancellation, which always is the
+//! caller's. Counterparts: `aiohttp.ClientTimeout` (`connect`, `sock_connect`, `sock_read`), .NET's `ConnectTimeout`.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long each part of a request may take. `None`, the default, is no limit. They hold for each hop of a redirect
+/// anew; [`SessionBuilder::timeout`](crate::SessionBuilder::timeout) bounds all of it together, and nothing restarts
+/// that one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For resolving the name. Error: `resolve-timeout`. The prober's `--dns-timeout`; curl has none.
+    pub resolve: Option<Duration>,
+    /// From the start of a hop until the connection can carry the request: name, TCP, proxy and TLS together, as curl's
+    /// `--connect-timeout`. Error: `resolve-timeout`, `connect-timeout` or `tls-timeout`, after the phase it struck in.
+    pub connect: Option<Duration>,
+    /// For the TLS handshake. Error: `tls-timeout`. The prober's `--tls-timeout`; curl has none.
+    pub tls: Option<Duration>,
+    /// From the moment when the connection can carry the request until the first byte of a response: sending and
+    /// waiting. Error: `ttfb-timeout`. The prober's `--ttfb-timeout`; curl has none, .NET neither, Go has
+    /// `ResponseHeaderTimeout`.
+    pub ttfb: Option<Duration>,
+}
+
+impl Timeouts {
+    /// What is left at `now` for resolving, in a hop that has begun at `begun`.
+    pub(crate) fn resolve_left(&self, begun: Instant, now: Instant) -> Option<Duration> {
+        self.left(self.resolve, begun, now)
+    }
+
+    /// What is left for connecting.
+    pub(crate) fn connect_left(&self, begun: Instant, now: Instant) -> Option<Duration> {
+        self.left(None, begun, now)
+    }
+
+    /// What is left for TLS.
+    pub(crate) fn tls_left(&self, begun: Instant, now: Instant) -> Option<Duration> {
+        self.left(self.tls, begun, now)
+    }
+
+    fn left(&self, own: Option<Duration>, begun: Instant, now: Instant) -> Option<Duration> {
+        let whole = self.connect.map(|limit| limit.saturating_sub(now.saturating_duration_since(begun)));
+        match (own, whole) {
+            (Some(own), Some(whole)) => Some(own.min(whole)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+/// Awaits `work` for at most `limit`, then drops it and fails with `kind`.
+///
+/// Not [`oneloop::wait_for`], which cancels its own task to end it: whatever is cancelled in here was cancelled by the
+/// caller, and goes up as it is.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    kind: ErrorKind,
+    doing: &str,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let (mut work, mut timer) = (pin!(work), pin!(oneloop::sleep(limit)));
+    poll_fn(|cx| {
+        if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
+            return Poll::Ready(outcome);
+        }
+        timer.as_mut().poll(cx).map(|passed| {
+            passed?;
+            Err(over(limit, kind, doing))
+        })
+    })
+    .await
+}
+
+/// The error of a limit that has struck.
+pub(crate) fn over(limit: Duration, kind: ErrorKind, doing: &str) -> Error {
+    Error::new(kind, format!("{doing} was not done within {limit:?}"))
+}
