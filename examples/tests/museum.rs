@@ -14,7 +14,18 @@ macro_rules! piece {
     };
 }
 
-const PIECES: [(&str, &str, &str, &str); 3] = [piece!("blocked_loop"), piece!("lost_wake"), piece!("nested_run")];
+const PIECES: [(&str, &str, &str, &str); 10] = [
+    piece!("blocked_loop"),
+    piece!("borrowed_callback"),
+    piece!("lifo_starvation"),
+    piece!("lost_wake"),
+    piece!("nested_run"),
+    piece!("no_snapshot"),
+    piece!("reused_descriptor"),
+    piece!("spinning_timer"),
+    piece!("stale_waker"),
+    piece!("undrained_edge"),
+];
 
 fn printed(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().expect("it runs");
