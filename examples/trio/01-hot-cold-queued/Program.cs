@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Concurrent;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -35,8 +36,7 @@ static class Program
 /// <summary>A message pump on this thread, as a window has one and a console program has not.</summary>
 sealed class Pump : SynchronizationContext
 {
-    readonly System.Collections.Concurrent.BlockingCollection<Action> queue =
-        new System.Collections.Concurrent.BlockingCollection<Action>();
+    readonly BlockingCollection<Action> queue = new BlockingCollection<Action>();
 
     public override void Post(SendOrPostCallback callback, object state) => queue.Add(() => callback(state));
 

@@ -1,22 +1,30 @@
 using System;
+using System.Linq;
+using System.Threading;
 using System.Threading.Tasks;
 
 static class Program
 {
-    static async Task Waiter(string name, Task<string> future)
+    static Thread setter;
+
+    static async Task<string> Waiter(Task<string> future)
     {
         string value = await future;
-        Console.WriteLine($"{name} got {value}");
+        return $"got {value}, inside set_result: {Thread.CurrentThread == setter}";
     }
 
     static void Main()
     {
-        Console.WriteLine("# context: none (the thread pool), yet all of this runs on the main thread");
+        Console.WriteLine("# context: none (the thread pool)");
         var source = new TaskCompletionSource<string>();
-        Task task = Waiter("waiter", source.Task);
+        Task<string>[] tasks = Enumerable.Range(1, 3).Select(_ => Waiter(source.Task)).ToArray();
         Console.WriteLine("before set_result");
+        setter = Thread.CurrentThread;
         source.SetResult("the result");
-        Console.WriteLine("after set_result");
-        task.GetAwaiter().GetResult();
+        Console.WriteLine($"after set_result: the first waiter is done: {tasks[0].IsCompleted}");
+        for (int number = 1; number <= 3; number++)
+        {
+            Console.WriteLine($"waiter {number} {tasks[number - 1].GetAwaiter().GetResult()}");
+        }
     }
 }
