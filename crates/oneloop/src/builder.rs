@@ -61,7 +61,8 @@ impl Builder {
         let selector = Selector::new()?;
         let bell = selector.waker()?;
         let clock = Clock::new(self.virtual_clock);
-        let core = Rc::new(Core {
+        let core = Rc::new_cyclic(|me| Core {
+            me: me.clone(),
             ready: RefCell::new(VecDeque::new()),
             spare: Cell::default(),
             tasks: RefCell::new(Slab::new()),
@@ -77,6 +78,7 @@ impl Builder {
             observer: self.observer,
             waking: Cell::new(WokenBy::Outside),
             spawned: Cell::new(0),
+            unnamed: Cell::new(0),
             turn: Cell::new(0),
             poll_every: self.poll_every.unwrap_or(1),
             running: Cell::new(false),

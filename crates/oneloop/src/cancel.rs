@@ -40,6 +40,17 @@ impl Step {
     pub(crate) fn take_undelivered(&self) -> bool {
         self.thrown.take()
     }
+
+    /// What belongs to the step of one task, while another one is stepped inside of it (an eager start).
+    pub(crate) fn set_aside(&self) -> Step {
+        Step { thrown: Cell::new(self.thrown.take()), waiting: Cell::new(self.waiting.take()) }
+    }
+
+    /// Takes that up again.
+    pub(crate) fn resume(&self, step: Step) {
+        self.thrown.set(step.thrown.take());
+        drop(self.waiting.replace(step.waiting.take()));
+    }
 }
 
 /// One task's share of cancellation.

@@ -11,8 +11,10 @@ use std::rc::Rc;
 
 use crate::{
     event_loop::{Core, EventLoop},
+    exceptions::ExceptionContext,
     observer::{Event, StepResult},
     selector::{Selector, Waiter},
+    task_ref::TaskRef,
 };
 
 impl EventLoop {
@@ -32,6 +34,8 @@ impl Core {
         let _entered = self.enter();
         for (_, slot) in self.tasks.take() {
             let id = slot.task.header().id;
+            let pending = TaskRef::new(slot.task.clone(), self.me.clone());
+            self.tell(&ExceptionContext::new("Task was destroyed but it is pending!").with_task(pending));
             self.fence(move || slot.task.abandon(self));
             self.observe(|| Event::Drop { task: id, reason: StepResult::Cancelled });
         }

@@ -21,7 +21,7 @@ use std::{
     future::Future,
     ops::Deref,
     panic::{Location, resume_unwind},
-    rc::Rc,
+    rc::{Rc, Weak},
     time::{Duration, Instant},
 };
 
@@ -31,9 +31,10 @@ use crate::{
     builder::Builder,
     cancel::Step,
     clock::Clock,
-    debug::ExceptionHandler,
     error::{Error, Result},
+    exceptions::ExceptionHandler,
     future::Outcome,
+    gather::IntoTask,
     handle::{Callback, Listener},
     join::Task,
     loop_ref::LoopRef,
@@ -43,6 +44,7 @@ use crate::{
     signals::Signals,
     sync::Arc,
     task::{AnyTask, TaskInner},
+    task_ref::current_id,
     timers::{Action, TimerId, Timers},
 };
 
@@ -74,6 +76,8 @@ pub(crate) struct TaskSlot {
 
 /// The parts of a loop.
 pub(crate) struct Core {
+    /// Itself, for what is told of a loop by reference.
+    pub(crate) me: Weak<Core>,
     /// What is to run, in order.
     pub(crate) ready: ReadyQueue,
     /// An empty queue with the memory of a past one.
@@ -95,6 +99,8 @@ pub(crate) struct Core {
     pub(crate) waking: Cell<WokenBy>,
     /// How many tasks were ever made: the source of ids.
     pub(crate) spawned: Cell<u32>,
+    /// How many of them have a default name.
+    pub(crate) unnamed: Cell<u32>,
     /// How many turns were begun.
     pub(crate) turn: Cell<u64>,
     pub(crate) poll_every: u32,
@@ -132,9 +138,11 @@ impl EventLoop {
     /// # Panics
     /// With the panic of `future`, if it panics.
     #[track_caller]
-    pub fn run_until_complete<T: 'static>(&self, future: impl Future<Output = Result<T>> + 'static) -> Result<T> {
+    pub fn run_until_complete<T: 'static>(&self, future: impl IntoTask<T>) -> Result<T> {
         self.core.check_can_run()?;
-        let task = self.create_task(future);
+        let entered = self.core.enter();
+        let task = future.into_task();
+        drop(entered);
         let (event_loop, task_is_ours) = (self.0.clone(), Rc::new(()));
         let waits = Rc::downgrade(&task_is_ours);
         let stop_if_waiting = move || waits.upgrade().map_or((), |_| event_loop.stop());
@@ -264,7 +272,7 @@ impl Core {
     }
 
     /// One step of one task: the loop's half of `TaskInner::step`.
-    fn step(&self, id: TaskId) {
+    pub(crate) fn step(&self, id: TaskId) {
         let task = match self.tasks.borrow().get(id.index as usize) {
             Some(slot) if slot.generation == id.generation => {
                 slot.scheduled.set(false); // before the poll: what wakes it from now on is news
@@ -327,13 +335,13 @@ impl Core {
             scheduled: Cell::new(false),
         });
         let at = Location::caller();
-        self.observe(|| Event::Spawn { task: id, parent: crate::current_task(), at });
+        self.observe(|| Event::Spawn { task: id, parent: current_id(), at });
         self.schedule(id);
         Task { inner, core: Rc::downgrade(self) }
     }
 
     pub(crate) fn add_timer(&self, when: Instant, action: Action) -> TimerId {
-        self.observe(|| Event::TimerAdd { deadline: when, task: crate::current_task() });
+        self.observe(|| Event::TimerAdd { deadline: when, task: current_id() });
         if self.closed.get() { TimerId::NEVER } else { self.timers.borrow_mut().add(when, action) }
     }
 

@@ -27,6 +27,7 @@ use crate::{
     event_loop::Core,
     handle::Listener,
     ready::{Ready, TaskId},
+    task_ref::current_id,
 };
 
 /// How a future or a task ended, or that it has not.
@@ -43,7 +44,7 @@ pub(crate) enum Outcome<T> {
 }
 
 /// One entry of the list of those who wait.
-enum Waiter {
+pub(crate) enum Waiter {
     /// A task that awaits. The key is how it finds its entry again.
     Wake(u32, Waker),
     /// A done-callback, and which of the things that it watches this is.
@@ -79,8 +80,8 @@ impl Waiters {
         }
     }
 
-    fn remove(&mut self, key: u32) -> Option<Waiter> {
-        let at = self.as_mut_slice().iter().position(|waiter| matches!(waiter, Waiter::Wake(its, _) if *its == key))?;
+    fn remove(&mut self, is_it: impl Fn(&Waiter) -> bool) -> Option<Waiter> {
+        let at = self.as_mut_slice().iter().position(is_it)?;
         match self {
             Waiters::Many(list) => Some(list.remove(at)),
             _ => match std::mem::replace(self, Waiters::None) {
@@ -143,12 +144,13 @@ impl<T> FutureState<T> {
         true
     }
 
-    /// Moves the outcome out. `Pending` is left where it is; a cancelled future stays cancelled.
+    /// Moves the value or the panic out. All else is left where it is: an error may be awaited again.
     pub(crate) fn take(&self) -> Outcome<T> {
         let mut outcome = self.outcome.borrow_mut();
         match *outcome {
             Outcome::Pending => Outcome::Pending,
             Outcome::Cancelled => Outcome::Cancelled,
+            Outcome::Finished(Err(ref error)) => Outcome::Finished(Err(self.show(error))),
             _ => std::mem::replace(&mut *outcome, Outcome::Taken),
         }
     }
@@ -165,7 +167,7 @@ impl<T> FutureState<T> {
     }
 
     /// Puts a task's waker at the end of the list, or in place of its old one if `key` says that it has one.
-    fn wait(&self, key: Option<u32>, waker: &Waker) -> u32 {
+    pub(crate) fn wait(&self, key: Option<u32>, waker: &Waker) -> u32 {
         let mut waiters = self.waiters.take();
         let known = waiters.as_mut_slice().iter_mut().find_map(|waiter| match waiter {
             Waiter::Wake(its, waker) if Some(*its) == key => Some(waker),
@@ -185,12 +187,17 @@ impl<T> FutureState<T> {
         key
     }
 
-    /// Takes a waiter out of the list. It is dropped once nothing is borrowed.
-    fn leave(&self, key: u32) {
+    /// Takes an entry out of the list, and drops it once nothing is borrowed. Whether it was there.
+    pub(crate) fn remove(&self, is_it: impl Fn(&Waiter) -> bool) -> bool {
         let mut waiters = self.waiters.take();
-        let gone = waiters.remove(key);
+        let gone = waiters.remove(is_it);
         self.waiters.set(waiters);
-        drop(gone);
+        gone.is_some()
+    }
+
+    /// Takes a task's waker out of the list.
+    pub(crate) fn leave(&self, key: u32) {
+        self.remove(|waiter| matches!(waiter, Waiter::Wake(its, _) if *its == key));
     }
 }
 
@@ -238,7 +245,7 @@ impl<T> Awaiting<T> {
         let state = self.target.state();
         match take(state) {
             Outcome::Pending => {
-                let me = crate::current_task();
+                let me = current_id();
                 if me.is_some() && me == self.target.task_id() {
                     return Poll::Ready(Err(Error::Runtime("Task cannot await on itself")));
                 }

@@ -9,14 +9,14 @@
 
 use std::{cell::Cell, rc::Rc, time::Instant};
 
-use crate::{loop_ref::LoopRef, timers::TimerId};
+use crate::{context::captured, loop_ref::LoopRef, timers::TimerId};
 
-/// A closure that runs at most once, and that its [`Handle`] can take away before it does.
+/// A closure that runs at most once, in the context in which it was queued, unless its [`Handle`] takes it away before.
 pub(crate) struct Callback(Cell<Option<Box<dyn FnOnce()>>>);
 
 impl Callback {
     pub(crate) fn new(function: impl FnOnce() + 'static) -> Rc<Callback> {
-        Rc::new(Callback(Cell::new(Some(Box::new(function)))))
+        Rc::new(Callback(Cell::new(Some(captured(function)))))
     }
 
     /// Runs the closure, if it is still there. Called by the loop alone.
@@ -51,11 +51,13 @@ impl Listener {
 /// What [`call_soon`](LoopRef::call_soon) returns. Dropping it changes nothing; [`cancel`](Handle::cancel) does.
 pub struct Handle {
     pub(crate) callback: Rc<Callback>,
+    pub(crate) cancelled: Cell<bool>,
 }
 
 impl Handle {
     /// Takes the callback out of the queue, and drops what it had captured. Nothing happens if it has run.
     pub fn cancel(&self) {
+        self.cancelled.set(true);
         drop(self.callback.0.take());
     }
 }
@@ -65,6 +67,7 @@ pub struct TimerHandle {
     pub(crate) event_loop: LoopRef,
     pub(crate) timer: TimerId,
     pub(crate) when: Instant,
+    pub(crate) cancelled: Cell<bool>,
 }
 
 impl TimerHandle {
@@ -75,6 +78,7 @@ impl TimerHandle {
 
     /// Takes the timer back, also when it is due already and only waits for its place in this turn.
     pub fn cancel(&self) {
+        self.cancelled.set(true);
         self.event_loop.core.cancel_timer(self.timer);
     }
 }

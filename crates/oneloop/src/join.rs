@@ -3,10 +3,11 @@
 //! Job: the public face of `task.rs`. Neighbours: `future.rs` (waiting), `cancel.rs`. Invariant: a handle is not
 //! the task: dropping it stops nothing; dropping the last one is when an error that nobody saw is reported.
 //!
-//! Counterparts: `asyncio.Task`, `create_task`, `current_task` (`tasks.py`); .NET's `Task`.
+//! Counterparts: `asyncio.Task`, `create_task` (`tasks.py`); .NET's `Task`.
 
 use std::{
     future::Future,
+    panic::resume_unwind,
     pin::Pin,
     rc::{Rc, Weak},
     task::{Context, Poll},
@@ -15,18 +16,20 @@ use std::{
 use crate::{
     cancel::CancelTarget,
     debug::panic_message,
-    error::Result,
-    event_loop::{Core, running, with_running},
-    future::{Awaitable, Awaiting, Outcome},
+    error::{Error, Result},
+    event_loop::{Core, running},
+    future::{Awaitable, Awaiting, FutureState, Outcome, Waiter},
     handle::Listener,
+    loop_ref::LoopRef,
     ready::TaskId,
     task::TaskInner,
+    task_ref::{Name, TaskRef},
 };
 
 /// A handle to a task. Awaiting it by value moves the result out; awaiting `&task` clones it, so several may wait.
 /// Clones are handles to the same task, so several may cancel it and look at it.
 ///
-/// Dropping the handle doesn't stop the task, [`cancel`](Task::cancel) does. A panic in the task is raised again
+/// Dropping the handles doesn't stop the task, [`cancel`](Task::cancel) does. A panic in the task is raised again
 /// where it is awaited. An error that nobody awaits is reported when the last chance is gone.
 ///
 /// ```
@@ -80,21 +83,73 @@ impl<T: 'static> Task<T> {
     }
 
     /// Its name: `Task-N` unless it was given one.
-    pub fn name(&self) -> String {
+    pub fn get_name(&self) -> String {
         self.inner.header.to_string()
     }
 
-    /// Names it, for reports. A task keeps the first name that it is given.
+    /// Gives it another name, for reports and logs.
     pub fn set_name(&self, name: &str) {
-        let _ = self.inner.header.name.set(Box::new(name.to_owned()));
+        self.inner.header.name.set(Name::Given(name.into()));
     }
 
-    /// Queues `callback` when the task ends: behind those who wait already, at once if it has ended. Drops it if the
-    /// loop is gone.
-    pub fn add_done_callback(&self, callback: impl FnOnce() + 'static) {
+    /// A copy of its value, without waiting.
+    ///
+    /// # Errors
+    /// `InvalidState` ("Result is not set.") before its end; `Cancelled` if it was cancelled; else its own error.
+    ///
+    /// # Panics
+    /// With the task's panic, if it has panicked.
+    pub fn result(&self) -> Result<T>
+    where
+        T: Clone,
+    {
+        self.inner.state.result()
+    }
+
+    /// Its error (Python: `exception()`), or `None` if it ended well. What was asked for isn't reported as unseen.
+    ///
+    /// # Errors
+    /// `InvalidState` ("Exception is not set.") before its end; `Cancelled` if it was cancelled.
+    pub fn error(&self) -> Result<Option<Error>> {
+        self.inner.state.error()
+    }
+
+    /// Queues `callback` when the task ends: behind those who wait already, at once if it has ended. It runs in a copy
+    /// of the context that runs now, and gets the task. It is dropped if the loop is gone. The id is for
+    /// [`remove_done_callback`](Task::remove_done_callback).
+    pub fn add_done_callback(&self, callback: impl FnOnce(&Task<T>) + 'static) -> CallbackId {
+        let this = self.clone();
+        let listener = Listener::once(move || callback(&this));
+        let id = CallbackId::of(&listener);
         if let Some(core) = self.core.upgrade() {
-            self.inner.state.listen(&core, Listener::once(callback), 0);
+            self.inner.state.listen(&core, listener, 0);
         }
+        id
+    }
+
+    /// Takes a callback out of the list. Whether it was there: false once it is queued. (Python looks for an equal
+    /// function and removes all copies; two closures are never equal here.)
+    pub fn remove_done_callback(&self, callback: &CallbackId) -> bool {
+        self.inner.state.forget_listener(callback)
+    }
+
+    /// The loop that it runs on, unless that is gone.
+    pub fn get_loop(&self) -> Option<LoopRef> {
+        self.core.upgrade().map(|core| LoopRef { core })
+    }
+}
+
+/// Names a done-callback, to remove it.
+#[derive(Clone)]
+pub struct CallbackId(Weak<Listener>);
+
+impl CallbackId {
+    pub(crate) fn of(listener: &Rc<Listener>) -> CallbackId {
+        CallbackId(Rc::downgrade(listener))
+    }
+
+    pub(crate) fn is_of(&self, listener: &Rc<Listener>) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Rc::as_ptr(listener))
     }
 }
 
@@ -115,7 +170,7 @@ impl<T: 'static> Drop for Task<T> {
             && self.inner.state.has_unseen_error()
             && let Some(core) = self.core.upgrade()
         {
-            core.report_unseen(&self.inner.header, &self.inner.state);
+            core.report_error(Some(TaskRef::from(&*self)), &self.inner.state);
         }
     }
 }
@@ -164,11 +219,6 @@ pub fn create_task<T: 'static>(future: impl Future<Output = Result<T>> + 'static
     core.create_task(future)
 }
 
-/// The task whose step is running, or `None` in a callback or outside the loop: `asyncio.current_task`.
-pub fn current_task() -> Option<TaskId> {
-    with_running(|core| core.current.get()).flatten()
-}
-
 /// Waits for a task or a settable future and clones its result, so that several can wait: `(&task).await`.
 #[must_use = "futures do nothing unless awaited"]
 pub struct AwaitingRef<T>(Awaiting<T>);
@@ -183,19 +233,70 @@ impl<T: Clone + 'static> Future for AwaitingRef<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        self.0.poll_done(cx, |state| match &*state.outcome.borrow() {
-            Outcome::Finished(result) => {
-                state.seen.set(true);
-                Outcome::Finished(result.clone())
-            }
+        self.0.poll_done(cx, FutureState::copy)
+    }
+}
+
+/// Looks at an outcome that others may have as well.
+impl<T> FutureState<T> {
+    /// A copy of the outcome. What was shown isn't reported as unseen.
+    pub(crate) fn copy(&self) -> Outcome<T>
+    where
+        T: Clone,
+    {
+        match &*self.outcome.borrow() {
+            Outcome::Finished(Ok(value)) => Outcome::Finished(Ok(value.clone())),
+            Outcome::Taken => Outcome::Taken,
+            other => self.copy_without_value(other),
+        }
+    }
+
+    /// A copy of an outcome without its value: `Taken` in place of that.
+    fn copy_without_value<U>(&self, outcome: &Outcome<U>) -> Outcome<T> {
+        match outcome {
             Outcome::Pending => Outcome::Pending,
             Outcome::Cancelled => Outcome::Cancelled,
-            Outcome::Taken => Outcome::Taken,
-            // A payload can't be cloned; each waiter gets its message.
+            Outcome::Finished(Ok(_)) | Outcome::Taken => Outcome::Taken,
+            Outcome::Finished(Err(error)) => Outcome::Finished(Err(self.show(error))),
+            // A payload can't be cloned; each gets its message.
             Outcome::Panicked(payload) => {
-                state.seen.set(true);
+                self.seen.set(true);
                 Outcome::Panicked(Box::new(panic_message(&**payload).to_owned()))
             }
-        })
+        }
+    }
+
+    /// A copy of the error, which somebody has seen with that.
+    pub(crate) fn show(&self, error: &Error) -> Error {
+        self.seen.set(true);
+        error.clone()
+    }
+
+    /// Takes a done-callback out of the list. Whether it was there.
+    pub(crate) fn forget_listener(&self, callback: &CallbackId) -> bool {
+        self.remove(|waiter| matches!(waiter, Waiter::Notify(listener, _) if callback.is_of(listener)))
+    }
+
+    pub(crate) fn result(&self) -> Result<T>
+    where
+        T: Clone,
+    {
+        match self.copy() {
+            Outcome::Finished(result) => result,
+            Outcome::Cancelled => Err(Error::Cancelled),
+            Outcome::Panicked(payload) => resume_unwind(payload),
+            Outcome::Pending => Err(Error::InvalidState("Result is not set.")),
+            Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
+        }
+    }
+
+    pub(crate) fn error(&self) -> Result<Option<Error>> {
+        match self.copy_without_value(&*self.outcome.borrow()) {
+            Outcome::Finished(result) => Ok(result.err()),
+            Outcome::Cancelled => Err(Error::Cancelled),
+            Outcome::Panicked(payload) => Ok(Some(Error::other(panic_message(&*payload)))),
+            Outcome::Pending => Err(Error::InvalidState("Exception is not set.")),
+            Outcome::Taken => Ok(None),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Counterparts: `AbstractEventLoop` (`events.py`); `SynchronizationContext`, which has only `Post`.
 
 use std::{
+    cell::Cell,
     future::Future,
     rc::Rc,
     time::{Duration, Instant},
@@ -52,7 +53,7 @@ impl LoopRef {
     pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
         let callback = Callback::new(callback);
         self.core.push(Ready::Call(callback.clone()));
-        Handle { callback }
+        Handle { callback, cancelled: Cell::new(false) }
     }
 
     /// Runs `callback` once `delay` has passed.
@@ -63,7 +64,7 @@ impl LoopRef {
     /// Runs `callback` at `when`, on the loop's clock.
     pub fn call_at(&self, when: Instant, callback: impl FnOnce() + 'static) -> TimerHandle {
         let timer = self.core.add_timer(when, Action::Call(Callback::new(callback)));
-        TimerHandle { event_loop: self.clone(), timer, when }
+        TimerHandle { event_loop: self.clone(), timer, when, cancelled: Cell::new(false) }
     }
 
     /// Makes a task of `future`, before or during a run. Its first step is queued.
@@ -73,7 +74,7 @@ impl LoopRef {
     }
 
     /// Makes a future whose result is set from outside.
-    pub fn create_future<T>(&self) -> SettableFuture<T> {
+    pub fn create_future<T: 'static>(&self) -> SettableFuture<T> {
         SettableFuture::new(self.clone())
     }
 
@@ -92,14 +93,23 @@ impl LoopRef {
         self.core.closed.get()
     }
 
-    /// The tasks that have not ended, in no order that says which is older: `asyncio.all_tasks`.
-    pub fn all_tasks(&self) -> Vec<TaskId> {
-        self.core.tasks.borrow().iter().map(|(_, slot)| slot.task.header().id).collect()
-    }
-
     /// Cancels the task with this id. False if it has ended.
     pub fn cancel_task(&self, task: TaskId) -> bool {
         self.core.task(task).is_some_and(|task| task.cancel_target())
+    }
+}
+
+impl Handle {
+    /// Whether `cancel` was called.
+    pub fn cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+}
+
+impl TimerHandle {
+    /// Whether `cancel` was called.
+    pub fn cancelled(&self) -> bool {
+        self.cancelled.get()
     }
 }
 

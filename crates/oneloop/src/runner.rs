@@ -1,22 +1,36 @@
-//! `run`: a loop from its making to its closing, around one main future.
+//! `run` and `Runner`: a loop from its making to its closing, around one main future or several in turn.
 //!
-//! Job: `asyncio.run` (`runners.py`). Neighbours: `event_loop.rs`. Invariant: when it returns, nothing that was
-//! started on the loop is left: what still runs is cancelled and waited for, then the loop is closed.
+//! Job: `asyncio.run` and `asyncio.Runner` (`runners.py`). Neighbours: `event_loop.rs`; `signals.rs` for Ctrl-C.
+//! Invariant: when a runner is closed, nothing that was started on its loop is left: what still runs is cancelled and
+//! waited for, then the loop is closed.
 
 use std::{
     cell::Cell,
+    fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    rc::Rc,
+    task::{Poll, Waker},
 };
 
 use crate::{
+    context::{Context, copy_context},
     error::{Error, Result},
     event_loop::{Core, EventLoop, with_running},
+    exceptions::ExceptionContext,
+    future::Outcome,
     handle::Listener,
-    loop_ref::get_running_loop,
+    join::Task,
+    loop_ref::LoopRef,
+    task_ref::TaskRef,
 };
 
 /// Makes a loop, runs `main` on it, cancels what is left and waits for that, and closes the loop.
+///
+/// On the program's main thread, Ctrl-C (SIGINT) cancels `main`; if that ends as cancelled, this gives
+/// `Err(Interrupted)`, and if it goes on, what it returns. A second Ctrl-C ends the run at once. A handler of one's own
+/// ([`add_signal_handler`](LoopRef::add_signal_handler)) takes the place of that. A signal that was caught once doesn't
+/// end the process by itself any more, also after the run.
 ///
 /// ```
 /// let answer = oneloop::run(async { Ok(42) })?;
@@ -25,28 +39,184 @@ use crate::{
 /// ```
 ///
 /// # Errors
-/// What `main` gives; `Runtime` when a loop runs on this thread already; `Io` when no loop can be made.
+/// What `main` gives; `Interrupted`; `Runtime` when a loop runs on this thread already; `Io` when no loop can be made.
 ///
 /// # Panics
 /// With the panic of `main`, if it panics.
 #[track_caller]
 pub fn run<T: 'static>(main: impl Future<Output = Result<T>> + 'static) -> Result<T> {
-    if get_running_loop().is_ok() {
-        return Err(Error::Runtime("oneloop::run() cannot be called from a running event loop"));
+    if with_running(|_| ()).is_some() {
+        return Err(Error::Runtime("asyncio.run() cannot be called from a running event loop"));
     }
-    let event_loop = EventLoop::new()?;
-    let result = catch_unwind(AssertUnwindSafe(|| event_loop.run_until_complete(main)));
-    let cancelled = cancel_leftovers(&event_loop);
+    let runner = Runner::new()?;
+    let result = catch_unwind(AssertUnwindSafe(|| runner.run(main)));
+    let closed = runner.close();
     let result = result.unwrap_or_else(|payload| resume_unwind(payload));
-    cancelled.and(result)
+    closed.and(result)
 }
 
-/// Asks every task that is left to stop, in the order in which they were made, and waits until all have.
+/// A loop on which several main futures run in turn: `asyncio.Runner`. They share one context, so that a
+/// [`ContextVar`](crate::ContextVar) that one has set is set for the next. Dropping it closes it.
+///
+/// ```
+/// let runner = oneloop::Runner::new()?;
+/// let task = runner.run(async { Ok(oneloop::create_task(async { Ok("from the first run") })) })?;
+/// assert_eq!(runner.run(async { task.await })?, "from the first run");
+/// runner.close()?;
+/// # Ok::<(), oneloop::Error>(())
+/// ```
+///
+/// It can't be used once it is closed:
+///
+/// ```compile_fail
+/// # let runner = oneloop::Runner::new()?;
+/// runner.close()?;
+/// runner.run(async { Ok(()) })?;
+/// # Ok::<(), oneloop::Error>(())
+/// ```
+pub struct Runner {
+    event_loop: EventLoop,
+    context: Context,
+    /// None is what `run` does: on the main thread.
+    handles_interrupt: Option<bool>,
+    closed: Cell<bool>,
+}
+
+/// The number of the signal that Ctrl-C sends.
+const SIGINT: i32 = 2;
+
+impl Runner {
+    /// A runner with a loop of its own.
+    ///
+    /// # Errors
+    /// `Io` when the operating system has no descriptors left for the selector.
+    pub fn new() -> Result<Runner> {
+        EventLoop::new().map(Runner::with_loop)
+    }
+
+    /// A runner with a loop that was made by [`EventLoop::builder`] (asyncio: `loop_factory`).
+    pub fn with_loop(event_loop: EventLoop) -> Runner {
+        Runner { event_loop, context: copy_context(), handles_interrupt: None, closed: Cell::new(false) }
+    }
+
+    /// Whether Ctrl-C cancels the main future. The default is yes on the program's main thread, and no on others.
+    pub fn handle_interrupt(mut self, on: bool) -> Runner {
+        self.handles_interrupt = Some(on);
+        self
+    }
+
+    /// The loop.
+    pub fn get_loop(&self) -> LoopRef {
+        self.event_loop.clone()
+    }
+
+    /// Runs `main` to its end. Tasks that it leaves stay for the next run.
+    ///
+    /// # Errors
+    /// What `main` gives; `Interrupted` after Ctrl-C; `Runtime` when a loop runs on this thread.
+    ///
+    /// # Panics
+    /// With the panic of `main`, if it panics.
+    #[track_caller]
+    pub fn run<T: 'static>(&self, main: impl Future<Output = Result<T>> + 'static) -> Result<T> {
+        self.run_in(&self.context, main)
+    }
+
+    /// Runs `main` in a context other than the runner's (asyncio: `runner.run(main, context=context)`).
+    ///
+    /// # Errors
+    /// As [`run`](Runner::run).
+    ///
+    /// # Panics
+    /// As [`run`](Runner::run).
+    #[track_caller]
+    pub fn run_in<T: 'static>(&self, context: &Context, main: impl Future<Output = Result<T>> + 'static) -> Result<T> {
+        if with_running(|_| ()).is_some() {
+            return Err(Error::Runtime("Runner.run() cannot be called from a running event loop"));
+        }
+        let task = self.event_loop.task_builder().context(context.clone()).create_task(main);
+        let interrupts = self.catch_interrupts(&task)?;
+        let result = self.event_loop.run_until_complete(task.clone());
+        match result {
+            Err(Error::Cancelled) if interrupts.count() > 0 && task.uncancel() == 0 => Err(Error::Interrupted),
+            Err(Error::Runtime(_)) if interrupts.count() > 1 && !task.done() => Err(Error::Interrupted),
+            result => result,
+        }
+    }
+
+    /// Cancels all tasks that are left, waits for them, and closes the loop.
+    ///
+    /// # Errors
+    /// `Io` if the selector fails.
+    pub fn close(self) -> Result<()> {
+        self.shut_down()
+    }
+
+    fn shut_down(&self) -> Result<()> {
+        if self.closed.replace(true) || self.event_loop.is_closed() {
+            return Ok(());
+        }
+        cancel_leftovers(&self.event_loop)
+    }
+
+    /// Has Ctrl-C cancel `main`, until what is returned is dropped.
+    fn catch_interrupts<T: 'static>(&self, main: &Task<T>) -> Result<Interrupts> {
+        let count = Rc::new(Cell::new(0));
+        let on_main_thread = std::thread::current().name() == Some("main");
+        let wanted = self.handles_interrupt.unwrap_or(on_main_thread) && !self.event_loop.has_signal_handler(SIGINT);
+        let mut handler = None;
+        if wanted {
+            let (count, main, event_loop) = (count.clone(), TaskRef::from(main), self.event_loop.core.me.clone());
+            let on_interrupt = move || {
+                count.set(count.get() + 1);
+                if count.get() == 1 && !main.done() {
+                    main.cancel();
+                } else if let Some(core) = event_loop.upgrade() {
+                    LoopRef { core }.stop();
+                }
+            };
+            handler = Some(self.event_loop.catch_signal(SIGINT, on_interrupt)?);
+        }
+        Ok(Interrupts { event_loop: self.event_loop.clone(), handler, count })
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let _ = self.shut_down();
+    }
+}
+
+/// While this lives, Ctrl-C is counted. Dropping it removes the handler, unless another has taken its place.
+struct Interrupts {
+    event_loop: LoopRef,
+    handler: Option<u64>,
+    count: Rc<Cell<u32>>,
+}
+
+impl Interrupts {
+    fn count(&self) -> u32 {
+        self.count.get()
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        if let Some(handler) = self.handler {
+            self.event_loop.release_signal(SIGINT, handler);
+        }
+    }
+}
+
+/// Asks every task that is left to stop, in the order in which they were made, waits until all have, and reports those
+/// that failed instead (`runners.py: _cancel_all_tasks`).
 fn cancel_leftovers(event_loop: &EventLoop) -> Result<()> {
-    let mut leftovers = event_loop.all_tasks();
-    leftovers.sort_by_key(|task| task.number());
+    let leftovers = event_loop.all_tasks();
     if leftovers.is_empty() {
         return Ok(());
+    }
+    for task in &leftovers {
+        task.cancel();
     }
     let all_done = event_loop.create_future::<()>();
     let listener = Listener::new({
@@ -58,13 +228,25 @@ fn cancel_leftovers(event_loop: &EventLoop) -> Result<()> {
             }
         }
     });
-    for id in leftovers {
-        if let Some(task) = event_loop.core.task(id) {
-            task.listen(&event_loop.core, listener.clone());
-            event_loop.cancel_task(id);
+    for task in &leftovers {
+        task.hold(1); // as a handle: an error isn't reported at the task's end, but here
+        task.task.listen(&event_loop.core, listener.clone());
+    }
+    let finished = event_loop.run_until_complete(async { all_done.await });
+    for task in leftovers {
+        task.hold(-1);
+        if let Poll::Ready(Outcome::Finished(Err(error))) = task.task.poll_ended(&mut None, Waker::noop()) {
+            let context = ExceptionContext::new("unhandled exception during asyncio.run() shutdown");
+            event_loop.call_exception_handler(&context.with_error(error).with_task(task));
         }
     }
-    event_loop.run_until_complete(async { all_done.await })
+    finished
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").field("event_loop", &self.event_loop).finish_non_exhaustive()
+    }
 }
 
 impl Core {

@@ -32,6 +32,7 @@ use crate::{
     handle::Listener,
     observer::{Event, Unpark},
     ready::Ready,
+    task_ref::current_id,
 };
 
 /// mio's waker has the token that no slot can have.
@@ -202,7 +203,7 @@ impl Registration {
         // From here on, an error drops the registration, and with it the slot.
         let registration = Registration { core, token };
         registration.core.selector.poll.borrow().registry().register(source, token, interest)?;
-        registration.core.observe(|| Event::Register { token: token.0, task: crate::current_task() });
+        registration.core.observe(|| Event::Register { token: token.0, task: current_id() });
         Ok(registration)
     }
 

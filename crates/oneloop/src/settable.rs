@@ -6,15 +6,19 @@
 //! Counterparts: `asyncio.Future`; `TaskCompletionSource`, whose `SetResult` runs a waiter inside the call unless it
 //! was made with `RunContinuationsAsynchronously`.
 
-use std::rc::Rc;
+use std::{
+    cell::Cell,
+    rc::{Rc, Weak},
+};
 
 use crate::{
     cancel::CancelTarget,
     error::{Error, Result},
     future::{Awaitable, Awaiting, FutureState, Outcome},
-    handle::Listener,
-    join::AwaitingRef,
+    handle::{Callback, Listener},
+    join::{AwaitingRef, CallbackId},
     loop_ref::LoopRef,
+    ready::Ready,
 };
 
 /// A future whose result is set by calling it: `asyncio.Future`, `TaskCompletionSource`. Clones are the same future.
@@ -37,11 +41,20 @@ pub struct SettableFuture<T> {
 struct Settable<T> {
     state: FutureState<T>,
     event_loop: LoopRef,
+    me: Weak<Settable<T>>,
+    /// Whether a callback was added that has this future as its argument.
+    has_callbacks: Cell<bool>,
 }
 
-impl<T> SettableFuture<T> {
+impl<T: 'static> SettableFuture<T> {
     pub(crate) fn new(event_loop: LoopRef) -> SettableFuture<T> {
-        SettableFuture { inner: Rc::new(Settable { state: FutureState::new(), event_loop }) }
+        let inner = Rc::new_cyclic(|me| Settable {
+            state: FutureState::new(),
+            event_loop,
+            me: me.clone(),
+            has_callbacks: Cell::new(false),
+        });
+        SettableFuture { inner }
     }
 
     /// Sets the result and schedules all who wait. `Err(InvalidState)` if the future is done.
@@ -69,37 +82,98 @@ impl<T> SettableFuture<T> {
         self.inner.state.is_cancelled()
     }
 
-    /// Queues `callback` when the future is done: behind those who wait already, at once if it is done now.
-    pub fn add_done_callback(&self, callback: impl FnOnce() + 'static) {
-        self.inner.state.listen(&self.inner.event_loop.core, Listener::once(callback), 0);
+    /// A copy of its value, without waiting.
+    ///
+    /// # Errors
+    /// `InvalidState` ("Result is not set.") before its end; `Cancelled` if it was cancelled; else its error.
+    pub fn result(&self) -> Result<T>
+    where
+        T: Clone,
+    {
+        self.inner.state.result()
+    }
+
+    /// Its error (Python: `exception()`), or `None` if it has a result.
+    ///
+    /// # Errors
+    /// `InvalidState` ("Exception is not set.") before its end; `Cancelled` if it was cancelled.
+    pub fn error(&self) -> Result<Option<Error>> {
+        self.inner.state.error()
+    }
+
+    /// Queues `callback` when the future is done: behind those who wait already, at once if it is done now. It runs in
+    /// a copy of the context that runs now, and gets the future. A future that is dropped without having been settled
+    /// drops its callbacks. The id is for [`remove_done_callback`](SettableFuture::remove_done_callback).
+    pub fn add_done_callback(&self, callback: impl FnOnce(&SettableFuture<T>) + 'static) -> CallbackId
+    where
+        T: 'static,
+    {
+        let this = if self.done() { Ok(self.inner.clone()) } else { Err(self.inner.me.clone()) };
+        let listener = Listener::once(move || {
+            if let Ok(inner) = this.or_else(|me| me.upgrade().ok_or(())) {
+                callback(&SettableFuture { inner });
+            }
+        });
+        let id = CallbackId::of(&listener);
+        self.inner.has_callbacks.set(true);
+        self.inner.state.listen(&self.inner.event_loop.core, listener, 0);
+        id
+    }
+
+    /// Takes a callback out of the list. Whether it was there: false once it is queued. (Python looks for an equal
+    /// function and removes all copies; two closures are never equal here.)
+    pub fn remove_done_callback(&self, callback: &CallbackId) -> bool {
+        self.inner.state.forget_listener(callback)
+    }
+
+    /// The loop that it belongs to.
+    pub fn get_loop(&self) -> LoopRef {
+        self.inner.event_loop.clone()
     }
 
     pub(crate) fn complete(&self, outcome: Outcome<T>) -> Result<()> {
-        if self.inner.complete(outcome) {
-            Ok(())
-        } else {
-            Err(Error::InvalidState("the future has a result, an error, or was cancelled"))
-        }
+        if self.inner.complete(outcome) { Ok(()) } else { Err(Error::InvalidState("invalid state")) }
     }
 }
 
-impl<T> Settable<T> {
+impl<T: 'static> Settable<T> {
     /// Between two runs the loop is made current meanwhile: the wakers find it, so that whoever waits is queued in the
     /// order of the list, callbacks and tasks alike.
     fn complete(&self, outcome: Outcome<T>) -> bool {
         let core = &self.event_loop.core;
         let _entered = (!core.running.get()).then(|| core.enter());
-        self.state.complete(core, outcome)
+        let completed = self.state.complete(core, outcome);
+        if completed && self.has_callbacks.get() {
+            self.live_until_called();
+        }
+        completed
     }
 }
 
-impl<T> CancelTarget for Settable<T> {
+impl<T: 'static> Settable<T> {
+    /// Has the queue hold this behind its callbacks, whose argument it is. They themselves must not, or a future that
+    /// is never settled would hold itself for ever.
+    fn live_until_called(&self) {
+        if let Some(me) = self.me.upgrade() {
+            self.event_loop.core.push(Ready::Call(Callback::new(move || drop(me))));
+        }
+    }
+}
+
+/// asyncio's "Future exception was never retrieved", at the moment at which nobody can retrieve it any more.
+impl<T> Drop for Settable<T> {
+    fn drop(&mut self) {
+        self.event_loop.core.report_error(None, &self.state);
+    }
+}
+
+impl<T: 'static> CancelTarget for Settable<T> {
     fn cancel_target(&self) -> bool {
         self.complete(Outcome::Cancelled)
     }
 }
 
-impl<T> Awaitable<T> for Settable<T> {
+impl<T: 'static> Awaitable<T> for Settable<T> {
     fn state(&self) -> &FutureState<T> {
         &self.state
     }

@@ -7,21 +7,40 @@
 //! Counterparts: `loop.add_signal_handler` (`unix_events.py`); `Console.CancelKeyPress` and
 //! `PosixSignalRegistration`, which call on a pool thread.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    fmt,
+    rc::Rc,
+};
 
 use mio::Interest;
 use signal_hook_mio::v1_0::Signals as SignalPipe;
 
 use crate::{
+    context,
     error::{Error, Result},
     handle::Listener,
     loop_ref::LoopRef,
+    ready::Ready,
     selector::{Direction, Registration},
 };
 
 /// The handlers of one loop, by number of the signal.
 #[derive(Default)]
-pub(crate) struct Signals(BTreeMap<i32, (Rc<RefCell<SignalPipe>>, Registration)>);
+pub(crate) struct Signals {
+    handlers: BTreeMap<i32, SignalHandler>,
+    /// How many handlers there ever were.
+    count: u64,
+}
+
+struct SignalHandler {
+    /// Tells it from an earlier or later one for the same signal.
+    number: u64,
+    /// The pipe goes first: it is closed before its place in the selector is free.
+    _pipe: Rc<RefCell<SignalPipe>>,
+    _registration: Registration,
+}
 
 impl LoopRef {
     /// Calls `callback` on the loop at each `signal` (`2` is SIGINT, `15` SIGTERM), in place of what the signal does
@@ -30,6 +49,18 @@ impl LoopRef {
     /// # Errors
     /// `Io` when the signal can't be caught, or no descriptor is left.
     pub fn add_signal_handler(&self, signal: i32, callback: impl FnMut() + 'static) -> Result<()> {
+        self.catch_signal(signal, callback).map(drop)
+    }
+
+    /// Removes the handler. Whether there was one. The signal does nothing from then on: signal-hook can't give the
+    /// old behaviour back.
+    pub fn remove_signal_handler(&self, signal: i32) -> bool {
+        let handler = self.core.signals.borrow_mut().handlers.remove(&signal);
+        handler.is_some()
+    }
+
+    /// As `add_signal_handler`. Returns the handler's number.
+    pub(crate) fn catch_signal(&self, signal: i32, callback: impl FnMut() + 'static) -> Result<u64> {
         if self.is_closed() {
             return Err(Error::Runtime("Event loop is closed"));
         }
@@ -37,30 +68,43 @@ impl LoopRef {
         let mut pipe = SignalPipe::new([signal])?;
         let registration = Registration::with(self.core.clone(), &mut pipe, Interest::READABLE)?;
         let pipe = Rc::new(RefCell::new(pipe));
+        // One listener runs when the pipe is readable and queues the callback: a turn later, as in asyncio.
+        let callback = Rc::new(RefCell::new(callback));
+        let context = Rc::new(Cell::new(context::inherited()));
+        let call = Listener::new(move |_| context::within(&context, || (callback.borrow_mut())()));
         let listener = Listener::new({
-            let (pipe, callback) = (pipe.clone(), RefCell::new(callback));
+            let (pipe, core) = (pipe.clone(), self.core.me.clone());
             move |_| {
                 let came = pipe.borrow_mut().pending().count();
-                for _ in 0..came {
-                    (callback.borrow_mut())();
+                if let Some(core) = core.upgrade() {
+                    (0..came).for_each(|_| core.push(Ready::Notify(call.clone(), 0)));
                 }
             }
         });
         registration.listen(Direction::Read, listener);
-        self.core.signals.borrow_mut().0.insert(signal, (pipe, registration));
-        Ok(())
+        let mut signals = self.core.signals.borrow_mut();
+        signals.count += 1;
+        let number = signals.count;
+        signals.handlers.insert(signal, SignalHandler { number, _pipe: pipe, _registration: registration });
+        Ok(number)
     }
 
-    /// Removes the handler. Whether there was one. The signal does nothing from then on: signal-hook can't give the
-    /// old behaviour back.
-    pub fn remove_signal_handler(&self, signal: i32) -> bool {
-        let handler = self.core.signals.borrow_mut().0.remove(&signal);
-        handler.is_some()
+    /// Whether there is a handler for `signal`.
+    pub(crate) fn has_signal_handler(&self, signal: i32) -> bool {
+        self.core.signals.borrow().handlers.contains_key(&signal)
+    }
+
+    /// Removes the handler with this number, if it is still the one for `signal`.
+    pub(crate) fn release_signal(&self, signal: i32, number: u64) {
+        let is_ours = self.core.signals.borrow().handlers.get(&signal).is_some_and(|handler| handler.number == number);
+        if is_ours {
+            self.remove_signal_handler(signal);
+        }
     }
 }
 
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.handlers.keys()).finish()
     }
 }

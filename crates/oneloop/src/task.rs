@@ -15,16 +15,17 @@
 
 use std::{
     any::Any,
-    cell::{Cell, OnceCell},
+    cell::Cell,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, Waker},
+    task::{self, Poll, Waker},
 };
 
 use crate::{
     cancel::{CancelTarget, Cancellation},
+    context::{self, Context},
     error::{Error, Result},
     event_loop::Core,
     future::{Awaitable, FutureState, Outcome},
@@ -32,6 +33,7 @@ use crate::{
     observer::StepResult,
     ready::TaskId,
     sync::task_waker,
+    task_ref::{Ending, Name},
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
@@ -46,9 +48,9 @@ pub(crate) struct Header {
     /// How many handles there are. With none, an error that nobody awaits must be reported when the task ends.
     pub(crate) handles: Cell<u32>,
     pub(crate) cancellation: Cancellation,
-    /// None is the default name, `Task-N`: most tasks have that, so a name costs them one pointer.
-    #[allow(clippy::box_collection)]
-    pub(crate) name: OnceCell<Box<String>>,
+    pub(crate) name: Cell<Name>,
+    /// The context variables of its steps; between two of them it is kept here.
+    pub(crate) context: Cell<Option<Context>>,
 }
 
 /// A task and its result.
@@ -60,7 +62,7 @@ pub(crate) struct TaskInner<T> {
 }
 
 /// A task as the loop's table has it.
-pub(crate) trait AnyTask: CancelTarget {
+pub(crate) trait AnyTask: CancelTarget + Ending {
     fn header(&self) -> &Header;
 
     /// Polls the future once. Called from `run_once` alone.
@@ -83,7 +85,8 @@ impl<T: 'static> TaskInner<T> {
                 stepping: Cell::new(false),
                 handles: Cell::new(1),
                 cancellation: Cancellation::default(),
-                name: OnceCell::new(),
+                name: Cell::new(core.default_name()),
+                context: Cell::new(context::inherited()),
             },
             future: Cell::new(Some(Box::pin(future))),
             state: FutureState::new(),
@@ -92,8 +95,9 @@ impl<T: 'static> TaskInner<T> {
 
     /// Polls `future` with the panic fence around it. What the body returned, or why it has ended otherwise.
     fn poll(&self, core: &Core, mut future: BoxFuture<T>) -> Option<Outcome<T>> {
-        let mut context = Context::from_waker(&self.header.waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
+        let mut cx = task::Context::from_waker(&self.header.waker);
+        let poll = || context::within(&self.header.context, || future.as_mut().poll(&mut cx));
+        let polled = catch_unwind(AssertUnwindSafe(poll));
         let undelivered = core.step.take_undelivered();
         let outcome = match polled {
             // The body is at a foreign future, and no leaf or scope of ours was there to take the cancellation.

@@ -4,6 +4,7 @@
 //! `Send`, so the compiler refuses what asyncio can only warn of in debug mode (`_check_thread`).
 
 use crate::{
+    context::{current_values, with_values},
     error::{Error, Result},
     event_loop::running,
     handle::Callback,
@@ -39,7 +40,11 @@ impl LoopHandle {
                 core.push(Ready::Call(Callback::new(callback)));
                 Ok(())
             }
-            None => self.inbox.add(Letter::Call(Box::new(callback))).map_err(|_| CLOSED),
+            None => {
+                let values = current_values(); // of this thread's context: they run with the callback
+                let letter = Letter::Call(Box::new(move || with_values(values, callback)));
+                self.inbox.add(letter).map_err(|_| CLOSED)
+            }
         }
     }
 }

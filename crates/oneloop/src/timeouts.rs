@@ -22,9 +22,9 @@ use crate::{
     cancel::take_cancellation,
     error::Error,
     handle::{Handle, TimerHandle},
-    join::current_task,
     loop_ref::{LoopRef, get_running_loop},
     ready::TaskId,
+    task_ref::current_id,
 };
 
 /// An error type that can carry the loop's own errors, so that a scope such as [`wait_for`] can let
@@ -78,7 +78,7 @@ impl Drop for Alarm {
 impl Timeout {
     fn enter(when: Option<Instant>) -> Result<Timeout, Error> {
         let event_loop = get_running_loop()?;
-        let task = current_task().ok_or(Error::Runtime("Timeout should be used inside a task"))?;
+        let task = current_id().ok_or(Error::Runtime("Timeout should be used inside a task"))?;
         let cancelling = event_loop.core.task(task).map_or(0, |task| task.header().cancellation.requests());
         let scope = Timeout {
             event_loop,

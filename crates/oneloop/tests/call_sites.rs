@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 /// Where a future is polled, or a closure of the user's is called: file, and the text that does it. A new place must
 /// be reached from `run_once` alone (or from a leaf's own poll), hold no borrow meanwhile, and be fenced against panics.
 const KNOWN: &[(&str, &str)] = &[
-    ("debug.rs", "handler(&sentence)"),
+    ("exceptions.rs", "handler(&LoopRef"),
+    ("context.rs", "function()"),        // on a thread of the pool
     ("event_loop.rs", "callback.run()"), // in run_once
     ("event_loop.rs", "callback.run()"), // in fire, which run_once calls
     ("event_loop.rs", "listener.run(which)"),
@@ -32,7 +33,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("signals.rs", "(callback.borrow_mut())()"),
     ("sleep.rs", ".poll(cx)"),
     ("sleep.rs", ".poll(cx)"),
-    ("task.rs", ".poll(&mut context)"),
+    ("task.rs", ".poll(&mut cx)"),
     ("task.rs", "self.poll(core, future)"),
     ("timeouts.rs", "body.poll(cx)"),
 ];
@@ -45,7 +46,7 @@ const SIGNS: &[&str] = &[
     ".wake()",
     "function()",
     "(self.0)(",
-    "handler(&sentence",
+    "handler(&LoopRef",
     "(callback.borrow_mut())()",
     "observer.event(",
     "task.step(",

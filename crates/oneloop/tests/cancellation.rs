@@ -101,7 +101,7 @@ fn a_late_cancel_beats_the_result() {
 #[test]
 fn a_task_that_cancels_itself_gets_it_at_its_next_await_or_instead_of_its_value() {
     async fn cancel_me() {
-        here().cancel_task(oneloop::current_task().unwrap());
+        oneloop::current_task().unwrap().cancel();
     }
     run(async {
         let value: Task<u8> = create_task(async {

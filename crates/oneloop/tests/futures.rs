@@ -55,12 +55,12 @@ fn waiters_and_done_callbacks_stand_in_one_list_and_run_in_a_later_turn() {
         };
         let w1 = waiter("w1");
         yield_now().await?;
-        future.add_done_callback(log.adds("c2"));
+        future.add_done_callback(log.calls("c2"));
         let w3 = waiter("w3");
         yield_now().await?;
-        future.add_done_callback(log.adds("c4"));
+        future.add_done_callback(log.calls("c4"));
         future.set_result(())?;
-        future.add_done_callback(log.adds("late"));
+        future.add_done_callback(log.calls("late"));
         log.add("set");
         w1.await?;
         w3.await
@@ -77,7 +77,7 @@ fn the_order_of_the_list_holds_for_a_future_that_is_set_between_two_runs() {
     let (waits, adds) = (future.clone(), log.adds("waiter"));
     let _task = event_loop.create_task(async move { waits.await.map(|()| adds()) });
     one_turn(&event_loop);
-    future.add_done_callback(log.adds("callback"));
+    future.add_done_callback(log.calls("callback"));
     future.set_result(()).unwrap();
     event_loop.call_soon(log.adds("soon"));
     one_turn(&event_loop);
@@ -153,9 +153,9 @@ fn done_callbacks_may_call_back_into_the_future() {
     run(async move {
         let future = here().create_future::<u8>();
         let (same, log) = (future.clone(), inner);
-        future.add_done_callback(move || {
+        future.add_done_callback(move |_| {
             assert!(same.done() && !same.cancel() && same.set_result(2).is_err());
-            same.add_done_callback(log.adds("again"));
+            same.add_done_callback(log.calls("again"));
             log.add("callback");
         });
         future.set_result(1)?;
@@ -182,7 +182,7 @@ fn a_panic_in_a_foreign_waker_loses_nobody_elses_wake() {
             let (waits, adds) = (future.clone(), log.adds("waiter"));
             let waiter = create_task(async move { (&waits).await.map(|()| adds()) });
             yield_now().await?;
-            future.add_done_callback(log.adds("callback"));
+            future.add_done_callback(log.calls("callback"));
             future.set_result(())?;
             waiter.await
         })

@@ -292,7 +292,7 @@ fn a_regular_file_is_simply_read_and_a_cancelled_task_gets_no_byte_of_it() {
         reader.read_exact(&mut text).await?;
         assert_eq!(text, b"[package]");
         let task = create_task(async move {
-            here().cancel_task(oneloop::current_task().unwrap());
+            oneloop::current_task().unwrap().cancel();
             let slept = yield_now().await;
             slept.and(reader.read(&mut [0; 9]).await)
         });

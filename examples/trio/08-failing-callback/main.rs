@@ -9,7 +9,7 @@ fn fails() {
 
 async fn run() -> Result<()> {
     let event_loop = get_running_loop()?;
-    event_loop.set_exception_handler(|_report| println!("the handler is told"));
+    event_loop.set_exception_handler(|_event_loop, _context| println!("the handler is told"));
     event_loop.call_soon(fails);
     event_loop.call_soon(|| println!("the next callback runs"));
     yield_now().await?;

@@ -10,14 +10,14 @@ async fn waiter(name: &'static str, future: SettableFuture<()>) -> Result<()> {
 
 async fn run() -> Result<()> {
     let future = get_running_loop()?.create_future();
-    future.add_done_callback(|| println!("callback 1"));
+    future.add_done_callback(|_| println!("callback 1"));
     let task = create_task(waiter("2", future.clone()));
     yield_now().await?;
-    future.add_done_callback(|| println!("callback 3"));
+    future.add_done_callback(|_| println!("callback 3"));
     println!("set");
     future.set_result(())?;
     println!("is set");
-    future.add_done_callback(|| println!("callback 4, added late"));
+    future.add_done_callback(|_| println!("callback 4, added late"));
     println!("no callback has run yet");
     task.await?;
     yield_now().await?;

@@ -9,7 +9,7 @@ async fn fails() -> Result<()> {
 
 async fn run() -> Result<()> {
     let event_loop = get_running_loop()?;
-    event_loop.set_exception_handler(|_report| println!("the handler is told"));
+    event_loop.set_exception_handler(|_event_loop, _context| println!("the handler is told"));
     let task = create_task(fails());
     yield_now().await?;
     println!("done {}; the last reference goes", if task.done() { "True" } else { "False" });

@@ -18,7 +18,7 @@ async fn waiter(future: SettableFuture<&'static str>) -> Result<()> {
 
 async fn cancels_itself() -> Result<&'static str> {
     if let Some(me) = current_task() {
-        get_running_loop()?.cancel_task(me);
+        me.cancel();
     }
     println!("cancels itself, and returns a value");
     Ok("the value")

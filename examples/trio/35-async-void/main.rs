@@ -12,7 +12,7 @@ async fn handler() -> Result<()> {
 
 async fn run() -> Result<()> {
     let event_loop = get_running_loop()?;
-    event_loop.set_exception_handler(|_report| println!("the handler of last resort is told"));
+    event_loop.set_exception_handler(|_event_loop, _context| println!("the handler of last resort is told"));
     drop(create_task(handler())); // nothing to catch here: no line of it has run
     sleep(Duration::from_millis(20)).await?;
     println!("the loop goes on");

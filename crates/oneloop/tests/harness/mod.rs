@@ -47,6 +47,12 @@ impl Log {
         move || log.add(what)
     }
 
+    /// As `adds`, for a done-callback.
+    pub fn calls<F: ?Sized>(&self, what: impl Display + 'static) -> impl FnOnce(&F) + 'static {
+        let log = self.clone();
+        move |_| log.add(what)
+    }
+
     /// All that was added, with blanks between.
     pub fn text(&self) -> String {
         self.0.borrow().join(" ")
@@ -87,7 +93,7 @@ pub fn poll_with<F: Future>(waker: &Waker, future: Pin<&mut F>) -> Poll<F::Outpu
 pub fn reports(event_loop: &LoopRef) -> Log {
     let log = Log::default();
     let told = log.clone();
-    event_loop.set_exception_handler(move |sentence| told.add(format!("[{sentence}]")));
+    event_loop.set_exception_handler(move |_, context| told.add(format!("[{context}]")));
     log
 }
 
