@@ -1,32 +1,30 @@
 //! `gather`: wait for all, in the order of the arguments.
 //!
-//! Job: make tasks of what is given, watch them with one shared listener, and settle an outer future: with all
-//! results when the last is done, with the first error at once. Neighbours: `future.rs`, `task.rs`. Invariants: the
-//! siblings of a failed one run on; cancelling the outer cancels every unfinished child and then waits for them.
+//! Job: watch several futures with one shared listener, and settle an outer future: with all results when the last is
+//! done, with the first error at once. Neighbours: `any_future.rs`, `future.rs`; `gather_tuple.rs`, for results of
+//! several types. Invariants: the siblings of a failed one run on; cancelling the outer cancels every unfinished child
+//! and then waits for them.
 //!
 //! Counterparts: `asyncio.gather` (`tasks.py: gather, _GatheringFuture`); `Task.WhenAll` waits for all even when one
 //! has failed. Rust's `try_join!` drops the siblings.
 
 use std::{
     cell::{Cell, RefCell},
-    fmt,
     future::Future,
-    pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
 };
 
 use crate::{
+    any_future::{AnyFuture, EnsureFuture, Failure, Watched, running_loop},
     cancel::CancelTarget,
     error::{Error, Result},
-    event_loop::running,
-    future::{Awaitable, Awaiting, FutureState, Outcome},
+    future::{Awaitable, FutureState, Outcome},
     handle::Listener,
     join::Task,
     loop_ref::LoopRef,
 };
 
-/// What [`gather`] takes: tasks, and futures, of which it makes tasks.
+/// What can be run as a task: tasks, and futures, of which one is made.
 pub trait IntoTask<T: 'static> {
     /// The task.
     fn into_task(self) -> Task<T>;
@@ -44,17 +42,9 @@ impl<T: 'static, F: Future<Output = Result<T>> + 'static> IntoTask<T> for F {
     }
 }
 
-struct Gathering<T: 'static> {
-    state: FutureState<Vec<T>>,
-    event_loop: LoopRef,
-    children: RefCell<Vec<Task<T>>>,
-    finished: Cell<usize>,
-    /// The outer was cancelled: when the children are done it gives `Err(Cancelled)`, even if all refused.
-    cancel_requested: Cell<bool>,
-}
-
-/// Awaits all, and gives their values in the order of the arguments. When one
-/// fails, its error is given at once and the others run on. Futures are made tasks in that order, at this call.
+/// Awaits all, and gives their values in the order of the arguments. When one fails, its error is given at once and the
+/// others run on. Rust futures are made tasks in that order, at this call; a task can be given by value, or by
+/// reference if its value can be cloned, and then more than once.
 ///
 /// ```
 /// # oneloop::run(async {
@@ -63,97 +53,179 @@ struct Gathering<T: 'static> {
 /// # Ok(()) }).unwrap();
 /// ```
 ///
+/// Cancelling what it returns, or the task that awaits it, cancels those that are not done; when all are, it gives
+/// `Cancelled`, or the first error. A child that is cancelled by others is a failure with `Cancelled` as its error.
+/// It takes two turns from the end of the last child until the awaiter runs.
+///
 /// # Panics
 /// When no loop runs on this thread; when awaited, with the panic of a child.
-pub fn gather<T: 'static, A: IntoTask<T>>(awaitables: impl IntoIterator<Item = A>) -> Gather<T> {
-    let core = running().expect("gather needs a running event loop");
-    let children: Vec<Task<T>> = awaitables.into_iter().map(IntoTask::into_task).collect();
+#[track_caller]
+pub fn gather<A: EnsureFuture>(awaitables: impl IntoIterator<Item = A>) -> AnyFuture<Vec<A::Value>> {
+    let children: Vec<_> = awaitables.into_iter().map(EnsureFuture::ensure_future).collect();
+    gathering(Values(children), false)
+}
+
+/// As [`gather`], but errors are values like others: each child gives a `Result`, also `Err(Cancelled)`, and all are
+/// waited for: `asyncio.gather(.., return_exceptions=True)`.
+///
+/// ```
+/// # oneloop::run(async {
+/// let halves = (1..4).map(|n| async move { if n % 2 == 0 { Ok(n / 2) } else { Err(oneloop::Error::other("odd")) } });
+/// let results = oneloop::gather_return_exceptions(halves).await?;
+/// assert!(results[0].is_err() && matches!(results[1], Ok(1)) && results[2].is_err());
+/// # Ok(()) }).unwrap();
+/// ```
+///
+/// # Panics
+/// As [`gather`].
+#[track_caller]
+pub fn gather_return_exceptions<A: EnsureFuture>(
+    awaitables: impl IntoIterator<Item = A>,
+) -> AnyFuture<Vec<Result<A::Value>>> {
+    let children: Vec<_> = awaitables.into_iter().map(EnsureFuture::ensure_future).collect();
+    gathering(Results(children), true)
+}
+
+/// Those that are waited for, and what comes of them together.
+pub(crate) trait Children<V> {
+    fn len(&self) -> usize;
+    fn child(&self, which: usize) -> &dyn Watched;
+
+    /// All results, when all are done.
+    fn collect(self) -> Result<V>;
+}
+
+struct Values<T: 'static>(Vec<AnyFuture<T>>);
+struct Results<T: 'static>(Vec<AnyFuture<T>>);
+
+impl<T: 'static> Children<Vec<T>> for Values<T> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn child(&self, which: usize) -> &dyn Watched {
+        &self.0[which]
+    }
+
+    fn collect(self) -> Result<Vec<T>> {
+        self.0.into_iter().map(AnyFuture::into_result).collect()
+    }
+}
+
+impl<T: 'static> Children<Vec<Result<T>>> for Results<T> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn child(&self, which: usize) -> &dyn Watched {
+        &self.0[which]
+    }
+
+    fn collect(self) -> Result<Vec<Result<T>>> {
+        Ok(self.0.into_iter().map(AnyFuture::into_result).collect())
+    }
+}
+
+struct Gathering<V, C> {
+    state: FutureState<V>,
+    event_loop: LoopRef,
+    /// Empty once all are done.
+    children: RefCell<Option<C>>,
+    /// How many are not done.
+    left: Cell<usize>,
+    return_exceptions: bool,
+    /// The outer was cancelled: when the children are done it gives `Err(Cancelled)`, even if all refused.
+    cancel_requested: Cell<bool>,
+}
+
+#[track_caller]
+pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C, return_exceptions: bool) -> AnyFuture<V> {
+    let event_loop = running_loop();
+    let count = children.len();
     let gathering = Rc::new(Gathering {
         state: FutureState::new(),
-        event_loop: LoopRef { core: core.clone() },
-        children: RefCell::default(),
-        finished: Cell::new(0),
+        event_loop: event_loop.clone(),
+        children: RefCell::new(Some(children)),
+        left: Cell::new(count),
+        return_exceptions,
         cancel_requested: Cell::new(false),
     });
-    if children.is_empty() {
-        gathering.state.complete(&core, Outcome::Finished(Ok(Vec::new())));
+    if count == 0 {
+        gathering.all_done();
     }
     let listener = Listener::new({
         let gathering = gathering.clone();
         move |which| gathering.child_done(which as usize)
     });
-    for (which, child) in children.iter().enumerate() {
-        child.inner.state.listen(&core, listener.clone(), which as u32);
-    }
-    *gathering.children.borrow_mut() = children;
-    Gather(Awaiting::new(gathering))
-}
-
-/// What [`gather`] returns.
-#[must_use = "futures do nothing unless awaited"]
-pub struct Gather<T: 'static>(Awaiting<Vec<T>>);
-
-impl<T: 'static> Gathering<T> {
-    fn child_done(&self, which: usize) {
-        self.finished.set(self.finished.get() + 1);
-        let failure = if self.state.is_done() { None } else { self.failure(which) };
-        let all_done = self.finished.get() == self.children.borrow().len();
-        if let Some(failure) = failure {
-            self.settle(failure);
-        } else if all_done && self.cancel_requested.get() {
-            self.settle(Outcome::Finished(Err(Error::Cancelled)));
-        } else if all_done {
-            self.settle_with_values();
-        }
-        if all_done {
-            for child in self.children.take() {
-                drop(child.inner.state.take()); // an error that came after the first counts as seen
+    let mut done = Vec::new();
+    if let Some(children) = &*gathering.children.borrow() {
+        for which in 0..count {
+            let child = children.child(which);
+            if child.is_done() {
+                done.push(which);
+            } else {
+                child.listen(&event_loop.core, listener.clone(), which as u32);
             }
         }
     }
+    // No turn goes by for those that are done already.
+    done.into_iter().for_each(|which| gathering.child_done(which));
+    AnyFuture::new(gathering, Rc::downgrade(&event_loop.core))
+}
 
-    /// How the child failed, if it did. A cancelled child is a failure with `Cancelled` as its error: the outer
-    /// itself wasn't cancelled.
-    fn failure(&self, which: usize) -> Option<Outcome<Vec<T>>> {
-        let children = self.children.borrow();
-        let state = &children[which].inner.state;
-        if state.is_cancelled() {
-            return Some(Outcome::Finished(Err(Error::Cancelled)));
+impl<V: 'static, C: Children<V>> Gathering<V, C> {
+    fn child_done(&self, which: usize) {
+        self.left.set(self.left.get() - 1);
+        let failure = self.failure(which); // an error that comes after the first counts as seen
+        if let Some(failure) = failure.filter(|_| !self.state.is_done()) {
+            self.settle(failure);
         }
-        if !state.has_failed() {
-            return None;
-        }
-        match state.take() {
-            Outcome::Finished(Err(error)) => Some(Outcome::Finished(Err(error))),
-            Outcome::Panicked(payload) => Some(Outcome::Panicked(payload)),
-            _ => None,
+        if self.left.get() == 0 {
+            self.all_done();
         }
     }
 
-    fn settle_with_values(&self) {
+    /// How the child failed, if that ends the whole. A cancelled child is a failure with `Cancelled` as its error: the
+    /// outer itself wasn't cancelled.
+    fn failure(&self, which: usize) -> Option<Outcome<V>> {
         let children = self.children.borrow();
-        let values = children.iter().map(|child| match child.inner.state.take() {
-            Outcome::Finished(result) => result,
-            _ => Err(Error::InvalidState("the result was taken by another await")),
-        });
-        let values = values.collect();
-        drop(children);
-        self.settle(Outcome::Finished(values));
+        let child = children.as_ref()?.child(which);
+        match child.failure() {
+            Some(Failure::Panic(payload)) => Some(Outcome::Panicked(payload)),
+            _ if self.return_exceptions => None,
+            Some(Failure::Error(error)) => Some(Outcome::Finished(Err(error))),
+            None if child.is_cancelled() => Some(Outcome::Finished(Err(Error::Cancelled))),
+            None => None,
+        }
     }
 
-    fn settle(&self, outcome: Outcome<Vec<T>>) {
+    fn all_done(&self) {
+        let children = self.children.take();
+        if self.state.is_done() {
+            return;
+        }
+        if self.cancel_requested.get() {
+            self.settle(Outcome::Finished(Err(Error::Cancelled)));
+        } else if let Some(children) = children {
+            self.settle(Outcome::Finished(children.collect()));
+        }
+    }
+
+    fn settle(&self, outcome: Outcome<V>) {
         self.state.complete(&self.event_loop.core, outcome);
     }
 }
 
-impl<T: 'static> CancelTarget for Gathering<T> {
+impl<V: 'static, C: Children<V>> CancelTarget for Gathering<V, C> {
     fn cancel_target(&self) -> bool {
         if self.state.is_done() {
             return false;
         }
         let mut any = false;
-        for child in &*self.children.borrow() {
-            any |= child.cancel();
+        if let Some(children) = &*self.children.borrow() {
+            for which in 0..children.len() {
+                any |= children.child(which).cancel();
+            }
         }
         if any {
             self.cancel_requested.set(true);
@@ -162,22 +234,8 @@ impl<T: 'static> CancelTarget for Gathering<T> {
     }
 }
 
-impl<T: 'static> Awaitable<Vec<T>> for Gathering<T> {
-    fn state(&self) -> &FutureState<Vec<T>> {
+impl<V: 'static, C: Children<V>> Awaitable<V> for Gathering<V, C> {
+    fn state(&self) -> &FutureState<V> {
         &self.state
-    }
-}
-
-impl<T: 'static> Future for Gather<T> {
-    type Output = Result<Vec<T>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
-    }
-}
-
-impl<T: 'static> fmt::Debug for Gather<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gather")
     }
 }

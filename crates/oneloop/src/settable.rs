@@ -14,6 +14,7 @@ use std::{
 use crate::{
     cancel::CancelTarget,
     error::{Error, Result},
+    event_loop::Core,
     future::{Awaitable, Awaiting, FutureState, Outcome},
     handle::{Callback, Listener},
     join::{AwaitingRef, CallbackId},
@@ -129,6 +130,17 @@ impl<T: 'static> SettableFuture<T> {
     /// The loop that it belongs to.
     pub fn get_loop(&self) -> LoopRef {
         self.inner.event_loop.clone()
+    }
+
+    pub(crate) fn target(&self) -> Rc<dyn Awaitable<T>>
+    where
+        T: 'static,
+    {
+        self.inner.clone()
+    }
+
+    pub(crate) fn home(&self) -> Weak<Core> {
+        Rc::downgrade(&self.inner.event_loop.core)
     }
 
     pub(crate) fn complete(&self, outcome: Outcome<T>) -> Result<()> {

@@ -3,31 +3,28 @@
 //! Job: a scope that cancels its own task when the time is over, and turns that cancellation, and no other, into
 //! `Err(Timeout)` on the way out. What runs inside is *cancelled and waited for*, as in asyncio: it may clean up, and
 //! it may refuse. C#'s `WaitAsync` leaves the loser running; other Rust runtimes drop it.
-//! Neighbours: `cancel.rs`, whose counting tells whose cancellation it is.
+//! Neighbours: `scope.rs`, which knows whose cancellation it is; `wait_for.rs`.
 //!
-//! Counterparts: `asyncio.timeout`, `timeout_at`, `wait_for` (`timeouts.py`, 3.12's rules); `CancelAfter` on a linked
+//! Counterparts: `asyncio.timeout`, `timeout_at` (`timeouts.py`); `CancelAfter` on a linked
 //! `CancellationTokenSource`.
 
 use std::{
     cell::{Cell, RefCell},
     fmt,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::pin,
     rc::Rc,
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use crate::{
-    cancel::take_cancellation,
     error::Error,
     handle::{Handle, TimerHandle},
-    loop_ref::{LoopRef, get_running_loop},
-    ready::TaskId,
-    task_ref::current_id,
+    loop_ref::get_running_loop,
+    scope::{ScopeTask, poll_body},
 };
 
-/// An error type that can carry the loop's own errors, so that a scope such as [`wait_for`] can let
+/// An error type that can carry the loop's own errors, so that a scope such as [`wait_for`](crate::wait_for) can let
 /// a cancellation pass through code that fails in its own vocabulary.
 pub trait LoopError: From<Error> {
     /// Whether this value is the loop's [`Error::Cancelled`].
@@ -41,146 +38,187 @@ impl LoopError for Error {
 }
 
 /// How far a timeout scope has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    Created,
     Entered,
     /// The time is over and the task was asked to stop.
+    Expiring,
+    /// The scope was left after that.
     Expired,
+    /// The scope was left in time.
     Exited,
 }
 
-/// The scope that [`timeout`] lends to its body.
+/// A time limit that a body runs under: [`timeout`] lends one, and [`Timeout::new`] makes one that can be asked
+/// afterwards, or moved by other tasks. Clones are the same limit.
+///
+/// ```
+/// # use std::time::Duration;
+/// # let event_loop = oneloop::EventLoop::builder().virtual_clock(true).build()?;
+/// # event_loop.run_until_complete(async {
+/// let when = oneloop::get_running_loop()?.time() + Duration::from_secs(1);
+/// let limit = oneloop::Timeout::new(Some(when));
+/// let slept = limit.enter(oneloop::sleep(Duration::from_secs(3600))).await; // async with limit:
+/// assert!(slept.is_err_and(|error: oneloop::Error| error.is_timeout()) && limit.expired());
+/// # Ok(()) })?;
+/// # Ok::<(), oneloop::Error>(())
+/// ```
+#[derive(Clone)]
 pub struct Timeout {
-    event_loop: LoopRef,
-    task: TaskId,
-    /// The task's requests when the scope was entered: one more than that on the way out is ours.
-    cancelling: u32,
-    state: Rc<Cell<State>>,
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    state: Cell<State>,
+    when: Cell<Option<Instant>>,
+    /// The task that it was entered in, and that one's requests then: one more on the way out is ours.
+    scope: RefCell<Option<(ScopeTask, u32)>>,
     alarm: RefCell<Option<Alarm>>,
 }
 
 /// What will end the scope. Dropping it takes it back.
 enum Alarm {
     /// The deadline is over: a callback is queued.
-    Now(Instant, Handle),
+    Now(Handle),
     Later(TimerHandle),
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
         match self {
-            Alarm::Now(_, callback) => callback.cancel(),
+            Alarm::Now(callback) => callback.cancel(),
             Alarm::Later(timer) => timer.cancel(),
         }
     }
 }
 
 impl Timeout {
-    fn enter(when: Option<Instant>) -> Result<Timeout, Error> {
-        let event_loop = get_running_loop()?;
-        let task = current_id().ok_or(Error::Runtime("Timeout should be used inside a task"))?;
-        let cancelling = event_loop.core.task(task).map_or(0, |task| task.header().cancellation.requests());
-        let scope = Timeout {
-            event_loop,
-            task,
-            cancelling,
-            state: Rc::new(Cell::new(State::Entered)),
-            alarm: RefCell::new(None),
-        };
-        scope.reschedule(when);
-        Ok(scope)
+    /// A limit at a moment on the loop's clock; `None` is for ever, until it is rescheduled. It does nothing before it
+    /// is [entered](Timeout::enter).
+    pub fn new(when: Option<Instant>) -> Timeout {
+        Timeout {
+            inner: Rc::new(Inner {
+                state: Cell::new(State::Created),
+                when: Cell::new(when),
+                scope: RefCell::default(),
+                alarm: RefCell::default(),
+            }),
+        }
     }
 
-    /// Moves the deadline; `None` takes it away. No effect once it has expired.
-    pub fn reschedule(&self, when: Option<Instant>) {
-        if self.state.get() != State::Entered {
-            return;
+    /// Runs `body` under the limit, once. On expiry the current task is cancelled inside `body`, which is waited for;
+    /// a value or an error of its own that it gives in spite of it wins. A cancellation from outside stays one.
+    ///
+    /// # Errors
+    /// `Timeout`; what `body` gives; `Runtime` outside of a task, or if it was entered before.
+    pub async fn enter<T, E: LoopError>(&self, body: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let inner = &*self.inner;
+        if inner.state.get() != State::Created {
+            return Err(Error::Runtime("Timeout has already been entered").into());
         }
+        let task = ScopeTask::current("Timeout should be used inside a task")?;
+        let requests = task.requests();
+        *inner.scope.borrow_mut() = Some((task, requests));
+        inner.state.set(State::Entered);
+        let entered = Entered(inner);
+        self.reschedule(inner.when.get())?;
+        let result = {
+            let mut body = pin!(body);
+            poll_fn(|cx| poll_body(body.as_mut(), cx)).await
+        };
+        let ours = inner.leave();
+        drop(entered);
+        match result {
+            Err(error) if error.is_cancelled() && ours => Err(Error::Timeout.into()),
+            result => result,
+        }
+    }
+
+    /// Moves the deadline; `None` takes it away.
+    ///
+    /// # Errors
+    /// `Runtime` before it is entered, and after it has expired or was left.
+    pub fn reschedule(&self, when: Option<Instant>) -> Result<(), Error> {
+        let state = self.inner.state.get();
+        let scope = self.inner.scope.borrow().clone().filter(|_| state == State::Entered);
+        let Some((task, _)) = scope else {
+            return Err(Error::Runtime(match state {
+                State::Expiring => "Cannot change state of expiring Timeout",
+                State::Expired => "Cannot change state of expired Timeout",
+                State::Exited => "Cannot change state of finished Timeout",
+                _ => "Timeout has not been entered",
+            }));
+        };
+        self.inner.when.set(when);
         let alarm = when.map(|when| {
-            let (state, event_loop, task) = (self.state.clone(), self.event_loop.clone(), self.task);
+            let (inner, event_loop) = (Rc::downgrade(&self.inner), task.event_loop.clone());
             let expire = move || {
-                state.set(State::Expired);
-                event_loop.cancel_task(task);
+                if let Some(inner) = inner.upgrade() {
+                    task.cancel();
+                    inner.state.set(State::Expiring);
+                }
             };
             // What is over already is queued ahead of what becomes ready from now on (timeouts.py: reschedule).
-            if when <= self.event_loop.time() {
-                Alarm::Now(when, self.event_loop.call_soon(expire))
+            if when <= event_loop.time() {
+                Alarm::Now(event_loop.call_soon(expire))
             } else {
-                Alarm::Later(self.event_loop.call_at(when, expire))
+                Alarm::Later(event_loop.call_at(when, expire))
             }
         });
-        let old = self.alarm.replace(alarm);
+        let old = self.inner.alarm.replace(alarm);
         drop(old);
+        Ok(())
     }
 
-    /// Takes the request back that the expiry has made. Returns how many are left.
-    fn withdraw(&self) -> u32 {
-        let core = &self.event_loop.core;
-        let Some(task) = core.task(self.task) else { return 0 };
-        let cancellation = &task.header().cancellation;
-        if core.current.get() == Some(self.task) {
-            cancellation.withdraw_own(&core.step)
-        } else {
-            cancellation.withdraw()
-        }
-    }
-
-    /// When it expires.
+    /// When it expires, or would have.
     pub fn when(&self) -> Option<Instant> {
-        self.alarm.borrow().as_ref().map(|alarm| match alarm {
-            Alarm::Now(when, _) => *when,
-            Alarm::Later(timer) => timer.when(),
-        })
+        self.inner.when.get()
     }
 
-    /// Whether the time is over.
+    /// Whether its time was over before the body was left.
     pub fn expired(&self) -> bool {
-        self.state.get() == State::Expired
+        matches!(self.inner.state.get(), State::Expiring | State::Expired)
     }
+}
 
-    /// Polls the body. If it is at a foreign future, which can't take a cancellation, the scope takes it instead,
-    /// and the body is dropped.
-    fn poll_body<T, E: LoopError>(
-        &self,
-        body: Pin<&mut impl Future<Output = Result<T, E>>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, E>> {
-        match body.poll(cx) {
-            Poll::Pending if take_cancellation() => Poll::Ready(Err(Error::Cancelled.into())),
-            poll => poll,
-        }
-    }
-
-    /// The way out: `Err(Cancelled)` becomes `Err(Timeout)` if it is this scope's own doing and nobody else's.
-    fn exit<T, E: LoopError>(&self, result: Result<T, E>) -> Result<T, E> {
-        if self.state.replace(State::Exited) != State::Expired {
-            return result;
-        }
-        let left = self.withdraw();
-        match result {
-            Err(error) if error.is_cancelled() && left <= self.cancelling => Err(Error::Timeout.into()),
-            result => result,
+impl Inner {
+    /// The way out. Whether a cancellation that comes out with it is this scope's own doing and nobody else's.
+    fn leave(&self) -> bool {
+        drop(self.alarm.take());
+        let scope = self.scope.borrow().clone();
+        match (self.state.get(), scope) {
+            (State::Expiring, Some((task, requests))) => {
+                self.state.set(State::Expired);
+                task.uncancel() <= requests
+            }
+            (State::Entered, _) => {
+                self.state.set(State::Exited);
+                false
+            }
+            _ => false,
         }
     }
 }
 
-impl Drop for Timeout {
+/// A scope that is left by its end, or because it is dropped half-way: then there is nobody to tell.
+struct Entered<'a>(&'a Inner);
+
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        // Dropped between its expiry and its way out, it has nobody left to tell of the cancellation.
-        if self.state.get() == State::Expired {
-            self.withdraw();
-        }
+        self.0.leave();
     }
 }
 
 impl fmt::Debug for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timeout").field("when", &self.when()).field("expired", &self.expired()).finish()
+        f.debug_struct("Timeout").field("state", &self.inner.state.get()).field("when", &self.when()).finish()
     }
 }
 
-/// Runs `body` for at most `delay`. On expiry the current task is cancelled inside `body`, waited for, and the scope
-/// gives `Err(Timeout)`; a value that `body` gives in spite of it wins. A cancellation from outside stays one.
+/// Runs `body` for at most `delay`; `None` is for ever. On expiry the current task is cancelled inside `body`, waited
+/// for, and the scope gives `Err(Timeout)`; a value that `body` gives in spite of it wins. A cancellation from outside
+/// stays one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -198,11 +236,11 @@ impl fmt::Debug for Timeout {
 /// # Errors
 /// `Timeout`, what `body` gives, or `Runtime` outside a task.
 pub async fn timeout<T, E: LoopError>(
-    delay: Duration,
+    delay: impl Into<Option<Duration>>,
     body: impl AsyncFnOnce(&Timeout) -> Result<T, E>,
 ) -> Result<T, E> {
-    let when = get_running_loop()?.core.after(delay);
-    timeout_at(Some(when), body).await
+    let core = get_running_loop()?.core;
+    timeout_at(delay.into().map(|delay| core.after(delay)), body).await
 }
 
 /// As [`timeout`], until a moment on the loop's clock; `None` is for ever, until it is rescheduled.
@@ -210,29 +248,9 @@ pub async fn timeout<T, E: LoopError>(
 /// # Errors
 /// As [`timeout`].
 pub async fn timeout_at<T, E: LoopError>(
-    when: Option<Instant>,
+    when: impl Into<Option<Instant>>,
     body: impl AsyncFnOnce(&Timeout) -> Result<T, E>,
 ) -> Result<T, E> {
-    let scope = Timeout::enter(when)?;
-    let result = {
-        let mut body = pin!(body(&scope));
-        poll_fn(|cx| scope.poll_body(body.as_mut(), cx)).await
-    };
-    scope.exit(result)
-}
-
-/// Awaits `future` for at most `delay`, in the caller's own task (as Python does since 3.12).
-///
-/// # Errors
-/// As [`timeout`]. With a delay of zero, `future` is polled once.
-pub async fn wait_for<T, E: LoopError>(
-    delay: Duration,
-    future: impl IntoFuture<Output = Result<T, E>>,
-) -> Result<T, E> {
-    let scope = Timeout::enter(Some(get_running_loop()?.core.after(delay)))?;
-    let result = {
-        let mut future = pin!(future.into_future());
-        poll_fn(|cx| scope.poll_body(future.as_mut(), cx)).await
-    };
-    scope.exit(result)
+    let limit = Timeout::new(when.into());
+    limit.enter(body(&limit)).await
 }

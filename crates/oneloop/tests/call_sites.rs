@@ -13,7 +13,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("event_loop.rs", "waker.wake()"),
     ("event_loop.rs", "task.step(self)"),
     ("future.rs", "waker.wake()"),
-    ("gather.rs", ".poll(cx)"), // leaves that poll the leaf inside them
     ("handle.rs", "(self.0)(which)"),
     ("handle.rs", "callback.run()"), // in a listener, run as one
     ("handle.rs", "function()"),
@@ -35,7 +34,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("sleep.rs", ".poll(cx)"),
     ("task.rs", ".poll(&mut cx)"),
     ("task.rs", "self.poll(core, future)"),
-    ("timeouts.rs", "body.poll(cx)"),
+    ("as_completed.rs", ".poll(cx)"), // leaves that poll the leaf inside them
+    ("scope.rs", "body.poll(cx)"),
 ];
 
 /// What such a place looks like.

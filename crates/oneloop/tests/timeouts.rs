@@ -92,13 +92,11 @@ fn a_deadline_that_is_over_beats_a_bare_yield() {
         let zero: Result<()> = timeout(Duration::ZERO, async |_| yield_now().await).await;
         assert!(zero.unwrap_err().is_timeout());
         let past: Result<()> = timeout_at(None, async |scope| {
-            scope.reschedule(Some(here().time() - SECOND));
+            scope.reschedule(Some(here().time() - SECOND))?;
             yield_now().await
         })
         .await;
         assert!(past.unwrap_err().is_timeout());
-        let done: Result<u8> = wait_for(Duration::ZERO, async { Ok(1) }).await;
-        assert_eq!(done?, 1);
         Ok(())
     })
     .unwrap();
@@ -110,14 +108,14 @@ fn a_deadline_can_be_moved_and_taken_away() {
         let began = here().time();
         let moved: Result<()> = timeout(SECOND, async |scope| {
             assert_eq!(scope.when(), Some(began + SECOND));
-            scope.reschedule(Some(began + 2 * SECOND));
+            scope.reschedule(Some(began + 2 * SECOND))?;
             sleep(HOUR).await
         })
         .await;
         assert!(moved.unwrap_err().is_timeout());
         assert_eq!(here().time() - began, 2 * SECOND);
         timeout(SECOND, async |scope| {
-            scope.reschedule(None);
+            scope.reschedule(None)?;
             sleep(HOUR).await
         })
         .await

@@ -1,0 +1,405 @@
+//! What asyncio calls a future: a task, a settable future, the outer future of a `gather` or a `shield`.
+//!
+//! Job: [`AnyFuture`] is a handle to any of them, and [`EnsureFuture`] makes one of whatever can be awaited: it is
+//! what the combinators take. Neighbours: `gather.rs`, `wait.rs`, `as_completed.rs`, `shield.rs`, `timeouts.rs`.
+//! Invariant: a future that exists already is referred to, never wrapped: watching it costs no turn.
+//!
+//! Counterparts: `asyncio.ensure_future`, `isfuture` (`tasks.py`, `base_futures.py`); .NET's `Task`, which is all of
+//! these in one type.
+
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    hash::{Hash, Hasher},
+    panic::resume_unwind,
+    pin::Pin,
+    rc::{Rc, Weak},
+    task::{Context, Poll},
+};
+
+use crate::{
+    debug::panic_message,
+    error::{Error, Result},
+    event_loop::{Core, running},
+    future::{Awaitable, Awaiting, FutureState, Outcome},
+    handle::Listener,
+    join::{AwaitingRef, CallbackId, Task},
+    loop_ref::LoopRef,
+    settable::SettableFuture,
+};
+
+/// A handle to anything that asyncio calls a future. Awaiting it by value moves the result out, or clones it where it
+/// was made of a reference (`ensure_future(&task)`); awaiting `&future` always clones. Clones are the same future, and
+/// so is what compares as equal: also a `Task` or a `SettableFuture` of which it was made.
+///
+/// ```
+/// # oneloop::run(async {
+/// let task = oneloop::create_task(async { Ok(42) });
+/// let future = oneloop::ensure_future(&task);
+/// assert!(future == task && !future.done());
+/// assert_eq!(future.await?, 42);
+/// # Ok(()) }).unwrap();
+/// ```
+#[must_use = "dropping it cancels nothing; say `drop(future)` to mean that"]
+pub struct AnyFuture<T: 'static> {
+    target: Rc<dyn Awaitable<T>>,
+    /// How awaiting it by value gets at the outcome: moves it or copies it.
+    take: fn(&FutureState<T>) -> Outcome<T>,
+    /// Counts as a handle of the task, if it is one.
+    task: Option<Task<T>>,
+    /// Its loop, which may be gone before it.
+    core: Weak<Core>,
+}
+
+/// Whatever can be awaited: tasks, settable futures, [`AnyFuture`]s, references to these, and Rust's own futures, of
+/// which a task is made. It is asyncio's "awaitable" as the combinators take it.
+pub trait EnsureFuture {
+    /// What awaiting it gives, if all goes well.
+    type Value: 'static;
+
+    /// The future, or a task made of it: `asyncio.ensure_future`.
+    fn ensure_future(self) -> AnyFuture<Self::Value>;
+}
+
+/// Makes a task of a Rust future, and refers to what is a task or a future already: `asyncio.ensure_future`.
+///
+/// # Panics
+/// When a task has to be made and no loop runs on this thread.
+#[track_caller]
+pub fn ensure_future<A: EnsureFuture>(awaitable: A) -> AnyFuture<A::Value> {
+    awaitable.ensure_future()
+}
+
+impl<T: 'static> AnyFuture<T> {
+    pub(crate) fn new(target: Rc<dyn Awaitable<T>>, core: Weak<Core>) -> AnyFuture<T> {
+        AnyFuture { target, take: FutureState::take, task: None, core }
+    }
+
+    /// Asks it to stop, as its own `cancel` does: a task is asked, a settable future is cancelled, a gather asks all
+    /// its children. False if it is done.
+    pub fn cancel(&self) -> bool {
+        // Between two runs the loop is made current, so that steps are queued in order with other calls.
+        let idle = self.core.upgrade().filter(|core| !core.running.get());
+        let _entered = idle.as_ref().map(Core::enter);
+        self.target.cancel_target()
+    }
+
+    /// Whether it has ended, in whatever way.
+    pub fn done(&self) -> bool {
+        self.state().is_done()
+    }
+
+    /// Whether it ended by cancellation.
+    pub fn cancelled(&self) -> bool {
+        self.state().is_cancelled()
+    }
+
+    /// A copy of its value, without waiting.
+    ///
+    /// # Errors
+    /// `InvalidState` ("Result is not set.") before its end; `Cancelled` if it was cancelled; else its own error.
+    ///
+    /// # Panics
+    /// With its panic, if it is a task that has panicked.
+    pub fn result(&self) -> Result<T>
+    where
+        T: Clone,
+    {
+        self.state().result()
+    }
+
+    /// Its error (Python: `exception()`), or `None` if it ended well. What was asked for isn't reported as unseen.
+    ///
+    /// # Errors
+    /// `InvalidState` ("Exception is not set.") before its end; `Cancelled` if it was cancelled.
+    pub fn error(&self) -> Result<Option<Error>> {
+        self.state().error()
+    }
+
+    /// Queues `callback` when it ends: behind those who wait already, at once if it has ended. It is dropped if the
+    /// loop is gone.
+    pub fn add_done_callback(&self, callback: impl FnOnce(&AnyFuture<T>) + 'static) -> CallbackId {
+        let this = self.clone();
+        let listener = Listener::once(move || callback(&this));
+        let id = CallbackId::of(&listener);
+        if let Some(core) = self.core.upgrade() {
+            self.state().listen(&core, listener, 0);
+        }
+        id
+    }
+
+    /// Takes a callback out of the list. Whether it was there: false once it is queued.
+    pub fn remove_done_callback(&self, callback: &CallbackId) -> bool {
+        self.state().forget_listener(callback)
+    }
+
+    pub(crate) fn state(&self) -> &FutureState<T> {
+        self.target.state()
+    }
+
+    /// The outcome, moved or copied: `Pending` if there is none yet.
+    pub(crate) fn outcome(&self) -> Outcome<T> {
+        (self.take)(self.state())
+    }
+
+    /// The result of one that is done.
+    pub(crate) fn into_result(self) -> Result<T> {
+        match self.outcome() {
+            Outcome::Finished(result) => result,
+            Outcome::Cancelled => Err(Error::Cancelled),
+            Outcome::Panicked(payload) => resume_unwind(payload),
+            Outcome::Pending => Err(Error::InvalidState("Result is not set.")),
+            Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
+        }
+    }
+
+    /// Which future it is.
+    fn identity(&self) -> *const () {
+        Rc::as_ptr(&self.target).cast()
+    }
+}
+
+/// A future of whatever type, to be watched.
+pub(crate) trait Watched {
+    fn is_done(&self) -> bool;
+    fn is_cancelled(&self) -> bool;
+
+    /// Its error or panic, if it ended with one. Counts as seen.
+    fn failure(&self) -> Option<Failure>;
+
+    /// Whether it ended with an error or a panic. Doesn't count as seen.
+    fn has_failed(&self) -> bool;
+
+    /// Has the listener called when it ends: behind those who wait already, queued at once if it has ended.
+    fn listen(&self, core: &Core, listener: Rc<Listener>, which: u32);
+
+    /// Takes the listener back.
+    fn unlisten(&self, listener: &Rc<Listener>);
+
+    fn cancel(&self) -> bool;
+
+    /// Which future it is.
+    fn id(&self) -> *const ();
+}
+
+/// Why a future has failed.
+pub(crate) enum Failure {
+    Error(Error),
+    Panic(Box<dyn Any + Send>),
+}
+
+impl<T: 'static> Watched for AnyFuture<T> {
+    fn is_done(&self) -> bool {
+        self.done()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled()
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        match self.state().failure() {
+            // The payload itself goes to the one who awaits by value.
+            Some(Failure::Panic(_)) => match self.outcome() {
+                Outcome::Panicked(payload) => Some(Failure::Panic(payload)),
+                _ => None,
+            },
+            failure => failure,
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.state().has_failed()
+    }
+
+    fn listen(&self, core: &Core, listener: Rc<Listener>, which: u32) {
+        self.state().listen(core, listener, which);
+    }
+
+    fn unlisten(&self, listener: &Rc<Listener>) {
+        self.state().forget_listener(&CallbackId::of(listener));
+    }
+
+    fn cancel(&self) -> bool {
+        AnyFuture::cancel(self)
+    }
+
+    fn id(&self) -> *const () {
+        self.identity()
+    }
+}
+
+impl<T> FutureState<T> {
+    /// The error or the panic with which it ended. A panic's payload can't be cloned: this has its message.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let failure = match &*self.outcome.borrow() {
+            Outcome::Finished(Err(error)) => Failure::Error(error.clone()),
+            Outcome::Panicked(payload) => Failure::Panic(Box::new(panic_message(&**payload).to_owned())),
+            _ => return None,
+        };
+        self.seen.set(true);
+        Some(failure)
+    }
+}
+
+impl<T: 'static> Clone for AnyFuture<T> {
+    fn clone(&self) -> AnyFuture<T> {
+        AnyFuture { target: self.target.clone(), take: self.take, task: self.task.clone(), core: self.core.clone() }
+    }
+}
+
+impl<T: 'static> EnsureFuture for AnyFuture<T> {
+    type Value = T;
+
+    fn ensure_future(self) -> AnyFuture<T> {
+        self
+    }
+}
+
+impl<T: Clone + 'static> EnsureFuture for &AnyFuture<T> {
+    type Value = T;
+
+    fn ensure_future(self) -> AnyFuture<T> {
+        AnyFuture { take: FutureState::copy, ..self.clone() }
+    }
+}
+
+impl<T: 'static> EnsureFuture for Task<T> {
+    type Value = T;
+
+    fn ensure_future(self) -> AnyFuture<T> {
+        let (target, core) = (self.inner.clone(), self.core.clone());
+        AnyFuture { task: Some(self), ..AnyFuture::new(target, core) }
+    }
+}
+
+impl<T: Clone + 'static> EnsureFuture for &Task<T> {
+    type Value = T;
+
+    fn ensure_future(self) -> AnyFuture<T> {
+        AnyFuture { take: FutureState::copy, ..self.clone().ensure_future() }
+    }
+}
+
+impl<T: 'static> EnsureFuture for SettableFuture<T> {
+    type Value = T;
+
+    fn ensure_future(self) -> AnyFuture<T> {
+        let core = self.home();
+        AnyFuture::new(self.target(), core)
+    }
+}
+
+impl<T: Clone + 'static> EnsureFuture for &SettableFuture<T> {
+    type Value = T;
+
+    fn ensure_future(self) -> AnyFuture<T> {
+        AnyFuture { take: FutureState::copy, ..self.clone().ensure_future() }
+    }
+}
+
+impl<T: 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture for F {
+    type Value = T;
+
+    #[track_caller]
+    fn ensure_future(self) -> AnyFuture<T> {
+        crate::create_task(self).ensure_future()
+    }
+}
+
+/// What the combinators hold on to: the loop that runs.
+///
+/// # Panics
+/// When none does.
+#[track_caller]
+pub(crate) fn running_loop() -> LoopRef {
+    LoopRef { core: running().expect("this needs a running event loop: use oneloop::run") }
+}
+
+impl<T: 'static> IntoFuture for AnyFuture<T> {
+    type Output = Result<T>;
+    type IntoFuture = AwaitingAny<T>;
+
+    fn into_future(self) -> AwaitingAny<T> {
+        AwaitingAny { awaiting: Awaiting::new(self.target.clone()), future: self }
+    }
+}
+
+impl<T: Clone + 'static> IntoFuture for &AnyFuture<T> {
+    type Output = Result<T>;
+    type IntoFuture = AwaitingRef<T>;
+
+    fn into_future(self) -> AwaitingRef<T> {
+        AwaitingRef::new(self.target.clone())
+    }
+}
+
+/// Awaits an [`AnyFuture`] by value. It holds the handle, as long as it waits.
+#[must_use = "futures do nothing unless awaited"]
+pub struct AwaitingAny<T: 'static> {
+    awaiting: Awaiting<T>,
+    future: AnyFuture<T>,
+}
+
+impl<T: 'static> Future for AwaitingAny<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let take = self.future.take;
+        self.awaiting.poll_done(cx, take)
+    }
+}
+
+impl<T: 'static> PartialEq for AnyFuture<T> {
+    fn eq(&self, other: &AnyFuture<T>) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl<T: 'static> Eq for AnyFuture<T> {}
+
+impl<T: 'static> Hash for AnyFuture<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl<T: 'static> PartialEq<Task<T>> for AnyFuture<T> {
+    fn eq(&self, other: &Task<T>) -> bool {
+        self.identity() == Rc::as_ptr(&other.inner).cast()
+    }
+}
+
+impl<T: 'static> PartialEq<SettableFuture<T>> for AnyFuture<T> {
+    fn eq(&self, other: &SettableFuture<T>) -> bool {
+        self.identity() == Rc::as_ptr(&other.target()).cast()
+    }
+}
+
+/// Equal handles are handles to the same task, as in Python.
+impl<T: 'static> PartialEq for Task<T> {
+    fn eq(&self, other: &Task<T>) -> bool {
+        Rc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl<T: 'static> Eq for Task<T> {}
+
+impl<T: 'static> Hash for Task<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.inner).hash(state);
+    }
+}
+
+impl<T: 'static> fmt::Debug for AnyFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyFuture").field("done", &self.done()).finish_non_exhaustive()
+    }
+}
+
+impl<T: 'static> fmt::Debug for AwaitingAny<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AwaitingAny")
+    }
+}
