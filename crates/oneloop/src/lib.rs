@@ -36,9 +36,9 @@
 //! | `sleep.rs` | the two smallest awaitables | `tasks.py: sleep` |
 //! | `error.rs` | the one error type | `exceptions.py` |
 //!
-//! Tier 2 stands on it, one concept a file: `cancel.rs`, `join.rs` (the handle of a task), `settable.rs`, `any_future.rs`, `gather.rs`,
-//! `wait.rs`, `as_completed.rs`, `shield.rs`, `taskgroups.rs`, `wait_for.rs`,
-//! `timeouts.rs`, `locks/`, `queues.rs`, `loop_ref.rs` (the loop's face), `runner.rs`, `close.rs`, `signals.rs`, `observer.rs`, `net/`.
+//! Tier 2 stands on it, one concept a file: `cancel.rs`, `join.rs` (the handle of a task), `settable.rs`,
+//! `any_future.rs`, `combinators/`, `locks/`, `queues.rs`, `context.rs`, `loop_ref.rs` (the loop's face), `runner.rs`,
+//! `close.rs`, `signals.rs`, `observer.rs`, `net/`.
 //!
 //! # What to know before using it
 //!
@@ -53,11 +53,11 @@
 compile_error!("oneloop runs on Linux (tested) and macOS (best effort); on Windows, use it inside WSL");
 
 mod any_future;
-mod as_completed;
 mod builder;
 mod cancel;
 mod clock;
 mod close;
+mod combinators;
 mod context;
 mod debug;
 mod error;
@@ -65,8 +65,6 @@ mod error_kinds;
 mod event_loop;
 mod exceptions;
 mod future;
-mod gather;
-mod gather_tuple;
 mod handle;
 mod join;
 mod locks;
@@ -76,34 +74,26 @@ mod observer;
 mod queues;
 mod ready;
 mod runner;
-mod scope;
 mod selector;
 mod settable;
-mod shield;
 mod signals;
 mod sleep;
 mod sync;
 mod task;
 mod task_builder;
 mod task_ref;
-mod taskgroups;
 mod threads;
-mod timeouts;
 mod timers;
-mod wait;
-mod wait_for;
 
 pub use any_future::{AnyFuture, AwaitingAny, EnsureFuture, ensure_future};
-pub use as_completed::{AsCompleted, NextCompleted, as_completed};
 pub use builder::Builder;
+pub use combinators::*;
 pub use context::{Context, ContextVar, Token, copy_context};
 pub use error::{Error, Result};
 pub use error_kinds::{ErrorGroup, IncompleteRead};
 pub use event_loop::EventLoop;
 pub use exceptions::ExceptionContext;
 pub use future::Awaiting;
-pub use gather::{IntoTask, gather, gather_return_exceptions};
-pub use gather_tuple::{GatherTuple, gather_tuple, gather_tuple_return_exceptions};
 pub use handle::{Handle, TimerHandle};
 pub use join::{AwaitingRef, CallbackId, JoinTask, Task, create_task};
 pub use locks::*;
@@ -113,12 +103,7 @@ pub use queues::{Queue, QueueGet, QueuePut};
 pub use ready::TaskId;
 pub use runner::{Runner, run};
 pub use settable::SettableFuture;
-pub use shield::shield;
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 pub use task_builder::{TaskBuilder, task_builder};
 pub use task_ref::{AwaitingEnd, TaskRef, all_tasks, current_task};
-pub use taskgroups::TaskGroup;
 pub use threads::LoopHandle;
-pub use timeouts::{LoopError, Timeout, timeout, timeout_at};
-pub use wait::{ReturnWhen, Waitable, wait};
-pub use wait_for::{Started, wait_for};

@@ -34,8 +34,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("sleep.rs", ".poll(cx)"),
     ("task.rs", ".poll(&mut cx)"),
     ("task.rs", "self.poll(core, future)"),
-    ("as_completed.rs", ".poll(cx)"), // leaves that poll the leaf inside them
-    ("scope.rs", "body.poll(cx)"),
+    ("combinators/as_completed.rs", ".poll(cx)"), // leaves that poll the leaf inside them
+    ("combinators/scope.rs", "body.poll(cx)"),
 ];
 
 /// What such a place looks like.

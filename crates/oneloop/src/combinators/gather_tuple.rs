@@ -3,10 +3,10 @@
 //! Neighbours: `gather.rs`, which does the work. Counterpart: `a, b = await asyncio.gather(fetch_a(), fetch_b())`;
 //! `Task.WhenAll` needs tasks of one type.
 
+use super::gather::{Children, gathering};
 use crate::{
     any_future::{AnyFuture, EnsureFuture, Watched},
     error::Result,
-    gather::{Children, gathering},
 };
 
 /// A tuple of two to eight awaitables.

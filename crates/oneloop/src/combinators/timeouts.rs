@@ -17,11 +17,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::scope::{ScopeTask, poll_body};
 use crate::{
     error::Error,
     handle::{Handle, TimerHandle},
     loop_ref::get_running_loop,
-    scope::{ScopeTask, poll_body},
 };
 
 /// An error type that can carry the loop's own errors, so that a scope such as [`wait_for`](crate::wait_for) can let

@@ -13,12 +13,12 @@ use std::{
     task::{Context, Poll},
 };
 
+use super::timeouts::LoopError;
 use crate::{
     cancel::take_cancellation,
     error::{Error, Result},
     loop_ref::{LoopRef, get_running_loop},
     ready::TaskId,
-    timeouts::LoopError,
 };
 
 /// The task that a scope was entered in.

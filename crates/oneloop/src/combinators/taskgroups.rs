@@ -23,13 +23,13 @@ use std::{
     task::Poll,
 };
 
+use super::scope::{ScopeTask, poll_body};
 use crate::{
     any_future::Failure,
     error::{Error, Result},
     handle::Listener,
     join::Task,
     ready::TaskId,
-    scope::{ScopeTask, poll_body},
     settable::SettableFuture,
 };
 

@@ -8,6 +8,10 @@
 
 use std::{future::Future, time::Duration};
 
+use super::{
+    timeouts::{LoopError, Timeout},
+    wait::{Waitable, Watch},
+};
 use crate::{
     any_future::AnyFuture,
     error::{Error, Result},
@@ -15,8 +19,6 @@ use crate::{
     join::{Task, create_task},
     loop_ref::get_running_loop,
     settable::SettableFuture,
-    timeouts::{LoopError, Timeout},
-    wait::{Waitable, Watch},
 };
 
 /// What [`wait_for`] takes: Rust futures, and handles to what exists already, by value or by reference.
