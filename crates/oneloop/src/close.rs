@@ -43,6 +43,7 @@ impl Core {
         let timers = self.timers.borrow_mut().take_all();
         self.drop_each(timers);
         self.drop_each(self.selector.take_waiters());
+        self.drop_each(self.jobs.close());
         self.drop_each(self.inbox.close());
         let signals = self.signals.take();
         self.fence(move || drop(signals));

@@ -34,6 +34,7 @@ use crate::{
     combinators::IntoTask,
     error::{Error, Result},
     exceptions::ExceptionHandler,
+    executor::Jobs,
     future::Outcome,
     handle::{Callback, Listener},
     join::Task,
@@ -94,6 +95,8 @@ pub(crate) struct Core {
     /// What the leaves of that step have to say about cancellation.
     pub(crate) step: Step,
     pub(crate) signals: RefCell<Signals>,
+    /// What runs on other threads for this loop.
+    pub(crate) jobs: Jobs,
     pub(crate) observer: Option<Rc<dyn Observer>>,
     /// Who wakes what is woken now, if it isn't a task's step. Kept for the observer alone.
     pub(crate) waking: Cell<WokenBy>,
@@ -197,7 +200,7 @@ impl LoopRef {
         if idle || core.is_poll_due() {
             let timeout = match next_deadline {
                 _ if !idle => Some(Duration::ZERO),
-                Some(_) if core.clock.is_virtual() => Some(Duration::ZERO),
+                Some(_) if core.clock.is_virtual() => core.may_jump().then_some(Duration::ZERO),
                 Some(deadline) => Some(deadline.saturating_duration_since(core.clock.now()).min(LONGEST_PARK)),
                 None => None,
             };
@@ -211,7 +214,7 @@ impl LoopRef {
 
         // 3. Timers: a virtual clock jumps to the next one if nothing else is left to do. Queue what is due.
         if let Some(deadline) = next_deadline {
-            if core.clock.is_virtual() && core.ready.borrow().is_empty() && !core.stopping.get() {
+            if core.may_jump() && core.ready.borrow().is_empty() && !core.stopping.get() {
                 core.clock.advance_to(deadline);
             }
             core.queue_due_timers();

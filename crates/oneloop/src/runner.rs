@@ -11,6 +11,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
     task::{Poll, Waker},
+    time::Duration,
 };
 
 use crate::{
@@ -84,6 +85,8 @@ pub struct Runner {
 
 /// The number of the signal that Ctrl-C sends.
 const SIGINT: i32 = 2;
+/// How long the threads of the default executor may take to end (`constants.py`).
+const THREAD_JOIN_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl Runner {
     /// A runner with a loop of its own.
@@ -156,7 +159,13 @@ impl Runner {
         if self.closed.replace(true) || self.event_loop.is_closed() {
             return Ok(());
         }
-        cancel_leftovers(&self.event_loop)
+        cancel_leftovers(&self.event_loop)?;
+        if self.event_loop.has_default_executor() {
+            let event_loop = self.get_loop();
+            let shutdown = async move { event_loop.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await };
+            self.event_loop.run_until_complete(shutdown)?;
+        }
+        Ok(())
     }
 
     /// Has Ctrl-C cancel `main`, until what is returned is dropped.

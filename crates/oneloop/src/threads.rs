@@ -1,15 +1,28 @@
 //! What other threads may have of a loop.
 //!
-//! Job: `call_soon_threadsafe`. Neighbours: `ready.rs`, whose inbox it fills. Invariant: nothing else of a loop is
-//! `Send`, so the compiler refuses what asyncio can only warn of in debug mode (`_check_thread`).
+//! Job: `call_soon_threadsafe` and `run_coroutine_threadsafe`. Neighbours: `ready.rs`, whose inbox it fills. Invariant:
+//! nothing else of a loop is `Send`, so the compiler refuses what asyncio can only warn of in debug mode
+//! (`_check_thread`).
+//!
+//! Counterparts: the functions of these names (`base_events.py`, `tasks.py`); `SynchronizationContext.Post`.
+
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    panic::resume_unwind,
+    sync::{Condvar, Mutex as StdMutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use crate::{
     context::{current_values, with_values},
     error::{Error, Result},
     event_loop::running,
-    handle::Callback,
+    future::Outcome,
+    handle::{Callback, Listener},
     loop_ref::LoopRef,
-    ready::{Inbox, Letter, Ready},
+    ready::{Inbox, Letter, Ready, TaskId},
     sync::Arc,
 };
 
@@ -46,5 +59,193 @@ impl LoopHandle {
                 self.inbox.add(letter).map_err(|_| CLOSED)
             }
         }
+    }
+
+    /// Makes a task, on the loop's thread, of the future that `make` gives there: `asyncio.run_coroutine_threadsafe`.
+    /// It takes a closure because a future of the loop can't go from thread to thread, only what it is made of.
+    ///
+    /// ```
+    /// oneloop::run(async {
+    ///     let handle = oneloop::get_running_loop()?.handle();
+    ///     oneloop::to_thread(move || {
+    ///         let answer = handle.run_coroutine_threadsafe(|| async { Ok(42) });
+    ///         assert_eq!(answer.result()?, 42);
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// })?;
+    /// # Ok::<(), oneloop::Error>(())
+    /// ```
+    pub fn run_coroutine_threadsafe<T, F>(&self, make: impl FnOnce() -> F + Send + 'static) -> ThreadFuture<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + 'static,
+    {
+        let shared = Arc::new(Shared { state: StdMutex::new(State::Waiting(None)), done: Condvar::new() });
+        let promise = Promise(shared.clone());
+        // A letter that can't be delivered is dropped, and with it the promise: the future is cancelled.
+        let _closed = self.call_soon_threadsafe(move || promise.keep(make()));
+        ThreadFuture { shared, event_loop: self.clone() }
+    }
+}
+
+/// The result of a task, for another thread than the loop's: `concurrent.futures.Future`.
+pub struct ThreadFuture<T> {
+    shared: Arc<Shared<T>>,
+    event_loop: LoopHandle,
+}
+
+struct Shared<T> {
+    state: StdMutex<State<T>>,
+    done: Condvar,
+}
+
+enum State<T> {
+    /// Not done. The task, once there is one.
+    Waiting(Option<TaskId>),
+    /// Somebody has cancelled it, but the task has not ended yet, or was not made.
+    Cancelling,
+    Done(Result<T>),
+    Panicked(Box<dyn Any + Send>),
+    Taken,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> ThreadFuture<T> {
+    /// Blocks this thread until the task has ended, and returns its result.
+    ///
+    /// # Errors
+    /// The task's; `Cancelled` also when the loop is closed before; `Runtime` on the loop's own thread, which would
+    /// wait for itself for ever.
+    ///
+    /// # Panics
+    /// With the task's panic, if it has panicked.
+    pub fn result(self) -> Result<T> {
+        self.wait(None)
+    }
+
+    /// As [`result`](ThreadFuture::result), for at most `timeout`. The task goes on.
+    ///
+    /// # Errors
+    /// As `result`, or `Timeout`.
+    ///
+    /// # Panics
+    /// As `result`.
+    pub fn result_timeout(&self, timeout: Duration) -> Result<T> {
+        self.wait(Instant::now().checked_add(timeout))
+    }
+
+    /// Cancels the task. False if it is done.
+    pub fn cancel(&self) -> bool {
+        let mut state = self.shared.lock();
+        let task = match *state {
+            State::Waiting(task) => task,
+            State::Cancelling => return true,
+            _ => return false,
+        };
+        *state = State::Cancelling;
+        drop(state);
+        if let Some(task) = task {
+            let _closed = self.event_loop.call_soon_threadsafe(move || {
+                if let Some(task) = running().and_then(|core| core.task(task)) {
+                    task.cancel_target();
+                }
+            });
+        }
+        true
+    }
+
+    /// Whether the task has ended.
+    pub fn done(&self) -> bool {
+        !matches!(*self.shared.lock(), State::Waiting(_) | State::Cancelling)
+    }
+
+    fn wait(&self, until: Option<Instant>) -> Result<T> {
+        if running().is_some_and(|core| Arc::ptr_eq(&core.inbox, &self.event_loop.inbox)) {
+            return Err(Error::Runtime("the loop's own thread cannot wait for a task of the loop"));
+        }
+        let mut state = self.shared.lock();
+        loop {
+            match &*state {
+                State::Waiting(_) | State::Cancelling => {}
+                State::Taken => return Err(Error::InvalidState("the result was taken before")),
+                State::Done(_) | State::Panicked(_) => break,
+            }
+            state = match until {
+                None => self.shared.done.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(Error::Timeout);
+                    }
+                    self.shared.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        let ended = std::mem::replace(&mut *state, State::Taken);
+        drop(state);
+        match ended {
+            State::Done(result) => result,
+            State::Panicked(payload) => resume_unwind(payload),
+            _ => Err(Error::Cancelled),
+        }
+    }
+}
+
+/// The loop's end of a [`ThreadFuture`]. Dropped without having been kept, it cancels that.
+struct Promise<T>(Arc<Shared<T>>);
+
+impl<T: Send + 'static> Promise<T> {
+    /// Runs on the loop: makes the task, and passes its outcome on.
+    fn keep(self, future: impl Future<Output = Result<T>> + 'static) {
+        let Some(core) = running() else { return };
+        if matches!(*self.0.lock(), State::Cancelling) {
+            return;
+        }
+        let task = core.create_task(future);
+        if let state @ State::Waiting(_) = &mut *self.0.lock() {
+            *state = State::Waiting(Some(task.id()));
+        }
+        let inner = task.inner.clone();
+        let passes_on = move || {
+            let _held = &task; // a handle: an error isn't reported as unseen before this has run
+            self.settle(match task.inner.state.take() {
+                Outcome::Finished(result) => State::Done(result),
+                Outcome::Panicked(payload) => State::Panicked(payload),
+                _ => State::Done(Err(Error::Cancelled)),
+            });
+        };
+        inner.state.listen(&core, Listener::once(passes_on), 0);
+    }
+
+    fn settle(&self, outcome: State<T>) {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Waiting(_) | State::Cancelling) {
+            *state = outcome;
+        }
+        drop(state);
+        self.0.done.notify_all();
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Waiting(_) | State::Cancelling) {
+            *state = State::Done(Err(Error::Cancelled));
+        }
+        drop(state);
+        self.0.done.notify_all();
+    }
+}
+
+impl<T> fmt::Debug for ThreadFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadFuture").field("done", &self.done()).finish_non_exhaustive()
     }
 }
