@@ -258,7 +258,7 @@ impl Core {
         let mut timers = self.timers.borrow_mut();
         while let Some(timer) = timers.pop_due(now) {
             self.push(Ready::Timer(timer));
-            self.observe(|| Event::TimerFire);
+            self.observe(|| Event::TimerFire { timer: timer.number() });
         }
     }
 
@@ -344,15 +344,16 @@ impl Core {
     }
 
     pub(crate) fn add_timer(&self, when: Instant, action: Action) -> TimerId {
-        self.observe(|| Event::TimerAdd { deadline: when, task: current_id() });
-        if self.closed.get() { TimerId::NEVER } else { self.timers.borrow_mut().add(when, action) }
+        let timer = if self.closed.get() { TimerId::NEVER } else { self.timers.borrow_mut().add(when, action) };
+        self.observe(|| Event::TimerAdd { timer: timer.number(), deadline: when, task: current_id() });
+        timer
     }
 
     /// Takes a timer back, and drops what it had kept with nothing borrowed.
     pub(crate) fn cancel_timer(&self, timer: TimerId) {
         let action = self.timers.borrow_mut().remove(timer);
         if action.is_some() {
-            self.observe(|| Event::TimerCancel);
+            self.observe(|| Event::TimerCancel { timer: timer.number() });
         }
         drop(action);
     }

@@ -23,7 +23,7 @@ use crate::{
     loop_ref::LoopRef,
     ready::TaskId,
     task::TaskInner,
-    task_ref::{Name, TaskRef},
+    task_ref::TaskRef,
 };
 
 /// A handle to a task. Awaiting it by value moves the result out; awaiting `&task` clones it, so several may wait.
@@ -89,7 +89,7 @@ impl<T: 'static> Task<T> {
 
     /// Gives it another name, for reports and logs.
     pub fn set_name(&self, name: &str) {
-        self.inner.header.name.set(Name::Given(name.into()));
+        self.inner.header.rename(name, self.core.upgrade());
     }
 
     /// A copy of its value, without waiting.

@@ -13,9 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::Token;
+use mio::{Interest, Token};
 
-use crate::{clock::Clock, event_loop::Core, ready::TaskId};
+use crate::{clock::Clock, event_loop::Core, event_loop::with_running, ready::TaskId, task_ref::current_id};
 
 /// Is told of each event, in order.
 pub trait Observer {
@@ -115,19 +115,29 @@ pub enum Event<'a> {
     },
     /// A timer was added.
     TimerAdd {
+        /// The timers of a loop are numbered from 1.
+        timer: u32,
         /// When it is due.
         deadline: Instant,
         /// By whose step.
         task: Option<TaskId>,
     },
     /// A timer is due and was queued.
-    TimerFire,
+    TimerFire {
+        /// Its number.
+        timer: u32,
+    },
     /// A timer was taken back.
-    TimerCancel,
+    TimerCancel {
+        /// Its number.
+        timer: u32,
+    },
     /// A source was registered.
     Register {
         /// Its token.
         token: usize,
+        /// What the loop wants to hear of.
+        interest: Interest,
         /// By whose step.
         task: Option<TaskId>,
     },
@@ -144,6 +154,39 @@ pub enum Event<'a> {
         parent: Option<TaskId>,
         /// Where in the source.
         at: &'static Location<'static>,
+    },
+    /// A task was named.
+    Name {
+        /// Which.
+        task: TaskId,
+        /// From now on.
+        name: &'a str,
+    },
+    /// A stretch of a task's work begins: a phase of a request, for one.
+    SpanBegin {
+        /// Whose; `None` outside a step.
+        task: Option<TaskId>,
+        /// One of few.
+        name: &'static str,
+    },
+    /// The innermost stretch of a task's work ends.
+    SpanEnd {
+        /// Whose.
+        task: Option<TaskId>,
+        /// The name that it began with.
+        name: &'static str,
+    },
+    /// A thread of the loop's was started.
+    ThreadStart {
+        /// Its name.
+        name: &'a str,
+        /// What for.
+        why: &'static str,
+    },
+    /// A thread of the loop's has ended.
+    ThreadEnd {
+        /// Its name.
+        name: &'a str,
     },
     /// A task was woken.
     Wake {
@@ -173,6 +216,26 @@ pub enum Event<'a> {
         /// Why; never `Pending`.
         reason: StepResult,
     },
+}
+
+/// Tells the observer of the running loop that a stretch of the current task's work begins. Without one it does nothing.
+///
+/// ```
+/// oneloop::run(async {
+///     oneloop::span_begin("resolve");
+///     oneloop::yield_now().await?;
+///     oneloop::span_end("resolve");
+///     Ok(())
+/// })?;
+/// # Ok::<(), oneloop::Error>(())
+/// ```
+pub fn span_begin(name: &'static str) {
+    with_running(|core| core.observe(|| Event::SpanBegin { task: current_id(), name }));
+}
+
+/// The counterpart of [`span_begin`]. Spans of one task nest.
+pub fn span_end(name: &'static str) {
+    with_running(|core| core.observe(|| Event::SpanEnd { task: current_id(), name }));
 }
 
 impl Core {

@@ -16,7 +16,6 @@ use crate::{
     join::Task,
     loop_ref::{LoopRef, get_running_loop},
     ready::{Ready, TaskId},
-    task_ref::Name,
 };
 
 /// How to make a task that differs from what [`create_task`](crate::create_task) makes.
@@ -78,7 +77,7 @@ impl TaskBuilder {
         let task = core.create_task(future);
         if let Some(name) = self.name {
             core.unnamed.set(core.unnamed.get().wrapping_sub(1)); // the number that it was just given
-            task.inner.header.name.set(Name::Given(name));
+            task.inner.header.rename(&name, Some(core.clone()));
         }
         if let Some(context) = self.context {
             task.inner.header.context.set(Some(context));

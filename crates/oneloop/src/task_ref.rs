@@ -24,8 +24,9 @@ use crate::{
     handle::Listener,
     join::Task,
     loop_ref::LoopRef,
+    observer::Event,
     ready::TaskId,
-    task::{AnyTask, TaskInner},
+    task::{AnyTask, Header, TaskInner},
 };
 
 /// A task's name. The default is `Task-N`, and takes no memory of its own.
@@ -54,6 +55,16 @@ impl Core {
     pub(crate) fn default_name(&self) -> Name {
         self.unnamed.set(self.unnamed.get().wrapping_add(1));
         Name::Default(self.unnamed.get())
+    }
+}
+
+impl Header {
+    /// Gives the task another name. `core` is its loop, if that is still there.
+    pub(crate) fn rename(&self, name: &str, core: Option<Rc<Core>>) {
+        self.name.set(Name::Given(name.into()));
+        if let Some(core) = core {
+            core.observe(|| Event::Name { task: self.id, name });
+        }
     }
 }
 
@@ -138,7 +149,7 @@ impl TaskRef {
 
     /// Gives it another name.
     pub fn set_name(&self, name: &str) {
-        self.task.header().name.set(Name::Given(name.into()));
+        self.task.header().rename(name, self.core.upgrade());
     }
 
     /// As [`Task::cancel`].

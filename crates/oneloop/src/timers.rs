@@ -28,6 +28,11 @@ pub(crate) struct TimerId {
 impl TimerId {
     /// The id of no timer: what a closed loop gives out.
     pub(crate) const NEVER: TimerId = TimerId { index: u32::MAX, generation: 0 };
+
+    /// Counts the timers of a loop from 1: what an observer is told.
+    pub(crate) fn number(self) -> u32 {
+        self.generation
+    }
 }
 
 /// What happens when a timer is due.
