@@ -20,6 +20,12 @@ use crate::event_loop::with_running;
 pub(crate) trait CancelTarget {
     /// Cancels it. False if it is done already: then the waiting task itself has to take the cancellation.
     fn cancel_target(&self) -> bool;
+
+    /// Whether it is about to end though it has not: so who waits for it is about to be woken, and must not be woken
+    /// for a cancellation ahead of that. True of a gather whose children have ended and not told it yet.
+    fn is_ending(&self) -> bool {
+        false
+    }
 }
 
 /// What a task waits for, if it is something that can be cancelled in the task's place (asyncio: `_fut_waiter`).
@@ -64,21 +70,20 @@ pub(crate) struct Cancellation {
 }
 
 impl Cancellation {
-    /// Counts a request and sends it down. True if somebody below has taken it; else the task must be woken, and
-    /// will find it thrown at its next step.
+    /// Counts a request and sends it down. True if somebody below has taken it, or is about to end; else the task must
+    /// be woken. If nobody has taken it, it is thrown at the task's next step.
     pub(crate) fn request(&self) -> bool {
         self.requests.set(self.requests.get() + 1);
-        self.pass_down() || {
-            self.must_cancel.set(true);
-            false
-        }
+        self.pass_down()
     }
 
     /// `cancel()` of what the task waits for may call back into the loop, so no borrow is held meanwhile.
     fn pass_down(&self) -> bool {
         let target = self.waiting.take();
         self.waiting.set(target.clone());
-        target.is_some_and(|target| target.cancel_target())
+        let taken = target.as_ref().is_some_and(|target| target.cancel_target());
+        self.must_cancel.set(!taken);
+        taken || target.is_some_and(|target| target.is_ending())
     }
 
     /// A step begins: a request that waits for it is thrown. What a task that has ended had begun to wait for is
@@ -92,12 +97,7 @@ impl Cancellation {
     /// A step ends with `Pending`. True if the task must be stepped again to take a request of its own making.
     pub(crate) fn suspend(&self, step: &Step) -> bool {
         self.waiting.swap(&step.waiting);
-        if !self.must_cancel.get() {
-            return false;
-        }
-        let taken = self.pass_down();
-        self.must_cancel.set(!taken);
-        !taken
+        self.must_cancel.get() && !self.pass_down()
     }
 
     /// Whether a request waits for the next step.

@@ -232,6 +232,12 @@ impl<V: 'static, C: Children<V>> CancelTarget for Gathering<V, C> {
         }
         any
     }
+
+    fn is_ending(&self) -> bool {
+        let children = self.children.borrow();
+        let mut all = children.iter().flat_map(|children| (0..children.len()).map(|which| children.child(which)));
+        !self.state.is_done() && all.all(Watched::is_done)
+    }
 }
 
 impl<V: 'static, C: Children<V>> Awaitable<V> for Gathering<V, C> {

@@ -1,0 +1,373 @@
+//! The property test's interpreter in Rust: runs a program on our loop, and gives what happened.
+//!
+//! Job: for each operation what `interpret.py` does in Python, in the same order, with the same words. Neighbours:
+//! `generate.rs` makes programs. Invariant: nothing here knows what should happen.
+
+use std::{
+    cell::RefCell,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use oneloop::{
+    Barrier, Condition, Error, Event, EventLoop, Lock, LoopRef, Queue, Result, ReturnWhen, Semaphore, SettableFuture,
+    Task, TaskGroup, as_completed, create_task, current_task, gather, gather_return_exceptions, get_running_loop,
+    shield, sleep, task_builder, timeout, wait, wait_for, yield_now,
+};
+use serde_json::Value;
+
+const ROUNDS: usize = 40;
+
+struct World {
+    program: Value,
+    event_loop: LoopRef,
+    begin: Instant,
+    log: RefCell<Vec<String>>,
+    /// In the order in which they were made.
+    tasks: RefCell<Vec<(usize, Task<usize>)>>,
+    futures: Vec<SettableFuture<usize>>,
+    locks: Vec<Lock>,
+    semaphores: Vec<Semaphore>,
+    events: Vec<Event>,
+    conditions: Vec<Condition>,
+    queues: Vec<Queue<String>>,
+    barriers: Vec<Barrier>,
+}
+
+type Step = Pin<Box<dyn Future<Output = Result<String>>>>;
+
+/// What happened when `program` ran.
+pub(crate) fn run(program: &Value) -> Vec<String> {
+    let event_loop = EventLoop::builder().virtual_clock(true).build().expect("a loop");
+    event_loop.set_exception_handler(|_, _| ());
+    let world: Rc<RefCell<Option<Rc<World>>>> = Rc::default();
+    let (outside, program) = (world.clone(), program.clone());
+    let root = async move {
+        let world = Rc::new(World::new(program)?);
+        outside.replace(Some(world.clone()));
+        world.root().await
+    };
+    event_loop.run_until_complete(root).expect("the root neither fails nor is cancelled");
+    let world = world.take().expect("the root has run");
+    drop(event_loop);
+    world.log.take()
+}
+
+fn number(value: &Value) -> usize {
+    value.as_u64().expect("a number") as usize
+}
+
+fn name(value: &Value) -> &str {
+    value.as_str().expect("a word")
+}
+
+/// As Python prints it.
+fn word(yes: bool) -> String {
+    if yes { "True" } else { "False" }.to_owned()
+}
+
+fn none<T>(_: T) -> String {
+    "None".to_owned()
+}
+
+/// An operation that names a task which was not started.
+fn absent() -> Result<String> {
+    Ok("absent".to_owned())
+}
+
+fn kind(error: &Error) -> String {
+    match error {
+        Error::Other(error) => format!("error {error}"),
+        Error::Group(_) => format!("group({})", error.errors().map(kind).collect::<Vec<_>>().join(", ")),
+        _ => error.kind().to_owned(),
+    }
+}
+
+impl World {
+    fn new(program: Value) -> Result<World> {
+        let event_loop = get_running_loop()?;
+        let count = |what: &str| 0..number(&program[what]);
+        let sizes = |what: &str| program[what].as_array().expect("a list").iter().map(number).collect::<Vec<_>>();
+        Ok(World {
+            begin: event_loop.time(),
+            log: RefCell::default(),
+            tasks: RefCell::default(),
+            futures: count("futures").map(|_| event_loop.create_future()).collect(),
+            locks: count("locks").map(|_| Lock::new()).collect(),
+            semaphores: sizes("semaphores").into_iter().map(Semaphore::new).collect(),
+            events: count("events").map(|_| Event::new()).collect(),
+            conditions: count("conditions").map(|_| Condition::new()).collect(),
+            queues: sizes("queues").into_iter().map(Queue::new).collect(),
+            barriers: sizes("barriers").into_iter().map(Barrier::new).collect::<Result<_>>()?,
+            program,
+            event_loop,
+        })
+    }
+
+    fn say(&self, text: impl std::fmt::Display) {
+        let now = self.event_loop.time().saturating_duration_since(self.begin).as_millis();
+        self.log.borrow_mut().push(format!("{now} {text}"));
+    }
+
+    async fn root(self: Rc<World>) -> Result<()> {
+        drop(self.spawn(0));
+        for _ in 0..ROUNDS {
+            sleep(Duration::from_millis(1000)).await?;
+            let mut left = self.tasks.borrow().clone();
+            left.retain(|(_, task)| !task.done());
+            self.say(format_args!("left {:?}", left.iter().map(|(number, _)| number).collect::<Vec<_>>()));
+            if left.is_empty() {
+                break;
+            }
+            for (_, task) in left {
+                task.cancel();
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn(self: &Rc<World>, number: usize) -> Task<usize> {
+        let task = create_task(self.clone().body(number));
+        self.keep(number, &task);
+        task
+    }
+
+    fn keep(&self, number: usize, task: &Task<usize>) {
+        self.tasks.borrow_mut().push((number, task.clone()));
+    }
+
+    fn find(&self, number: usize) -> Option<Task<usize>> {
+        self.tasks.borrow().iter().find(|task| task.0 == number).map(|task| task.1.clone())
+    }
+
+    async fn body(self: Rc<World>, number: usize) -> Result<usize> {
+        self.say(format_args!("t{number} starts"));
+        let ops = self.program["bodies"][number].clone();
+        match self.clone().run(number, ops, format!("t{number}")).await {
+            Ok(()) => self.say(format_args!("t{number} ends")),
+            Err(error) => {
+                self.say(format_args!("t{number} ends {}", kind(&error)));
+                return Err(error);
+            }
+        }
+        Ok(number)
+    }
+
+    async fn run(self: Rc<World>, me: usize, ops: Value, path: String) -> Result<()> {
+        for (index, op) in ops.as_array().expect("a list").iter().enumerate() {
+            let at = format!("{path}.{index}");
+            match self.clone().op(me, op.clone(), at.clone()).await {
+                Ok(note) => self.say(format_args!("{at} {}: {note}", name(&op["op"]))),
+                Err(error) => {
+                    self.say(format_args!("{at} {}: {}", name(&op["op"]), kind(&error)));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the operations of a scope. Boxed, because a future that contains itself would have no size.
+    fn inside(self: &Rc<World>, me: usize, ops: &Value, path: String) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+        Box::pin(self.clone().run(me, ops.clone(), path))
+    }
+
+    /// What a callback does.
+    fn act(&self, op: &Value) {
+        self.say(format_args!("callback {}", op["id"]));
+        let which = number(&op["which"]);
+        match name(&op["do"]) {
+            "set" if !self.futures[which].done() => self.futures[which].set_result(which).expect("it is pending"),
+            "cancel" => {
+                if let Some(task) = self.find(which) {
+                    let cancelled = word(task.cancel());
+                    self.say(format_args!("callback {} cancels: {cancelled}", op["id"]));
+                }
+            }
+            "event" => self.events[which].set(),
+            _ => {}
+        }
+    }
+
+    fn op(self: Rc<World>, me: usize, op: Value, at: String) -> Step {
+        match name(&op["op"]) {
+            "try" | "finally" | "timeout" | "wait_for" | "gather" | "gather_all" | "group" | "shield" | "wait"
+            | "as_completed" => Box::pin(self.scope(me, op, at)),
+            "lock" | "semaphore" | "event" | "event_set" | "event_clear" | "condition" | "notify" | "barrier"
+            | "barrier_reset" => Box::pin(self.lock(me, op, at)),
+            "put" | "get" | "put_nowait" | "get_nowait" | "task_done" | "join" | "shutdown" => {
+                Box::pin(self.queue(op, at))
+            }
+            _ => Box::pin(self.task(op, at)),
+        }
+    }
+
+    /// Tasks, futures and callbacks.
+    async fn task(self: Rc<World>, op: Value, at: String) -> Result<String> {
+        let future = || &self.futures[number(&op["future"])];
+        let task = || number(&op["task"]);
+        let (world, callback) = (self.clone(), op.clone());
+        let act = move || world.act(&callback);
+        match name(&op["op"]) {
+            "yield" => yield_now().await.map(none),
+            "sleep" => sleep(Duration::from_millis(number(&op["time"]) as u64)).await.map(none),
+            "fail" => Err(Error::other(at)),
+            "spawn" => Ok(none(self.spawn(task()))),
+            "eager" => {
+                let eager = task_builder()?.eager_start(true).create_task(self.clone().body(task()));
+                self.keep(task(), &eager);
+                Ok(none(()))
+            }
+            "await" => match self.find(task()) {
+                Some(task) => (&task).await.map(|number| number.to_string()),
+                None => absent(),
+            },
+            "cancel" => self.find(task()).map_or_else(absent, |task| Ok(word(task.cancel()))),
+            "cancelling" => self.find(task()).map_or_else(absent, |task| Ok(task.cancelling().to_string())),
+            "uncancel" => Ok(current_task().expect("a task runs this").uncancel().to_string()),
+            "done_callback" => self.find(task()).map_or_else(absent, |task| {
+                task.add_done_callback(move |_| act());
+                Ok(none(()))
+            }),
+            "call_soon" => {
+                self.event_loop.call_soon(act);
+                Ok(none(()))
+            }
+            "call_later" => {
+                self.event_loop.call_later(Duration::from_millis(number(&op["time"]) as u64), act);
+                Ok(none(()))
+            }
+            "future" => future().await.map(|value| value.to_string()),
+            "set" => future().set_result(number(&op["future"])).map(none),
+            "set_error" => future().set_error(Error::other(at)).map(none),
+            "cancel_future" => Ok(word(future().cancel())),
+            other => panic!("no operation {other}"),
+        }
+    }
+
+    /// Scopes, and what waits for several tasks.
+    async fn scope(self: Rc<World>, me: usize, op: Value, at: String) -> Result<String> {
+        let time = || Duration::from_millis(number(&op["time"]) as u64);
+        let numbers = || op["tasks"].as_array().expect("a list").iter().map(number);
+        let spawned = || numbers().map(|number| self.spawn(number)).collect::<Vec<_>>();
+        let found = || numbers().filter_map(|number| self.find(number)).collect::<Vec<_>>();
+        match name(&op["op"]) {
+            "try" => {
+                if let Err(error) = self.inside(me, &op["body"], format!("{at}b")).await {
+                    if op["only_cancelled"] != error.is_cancelled() {
+                        return Err(error);
+                    }
+                    self.say(format_args!("{at} catches {}", kind(&error)));
+                    self.inside(me, &op["handler"], format!("{at}h")).await?;
+                }
+                Ok(none(()))
+            }
+            "finally" => {
+                let result = self.inside(me, &op["body"], format!("{at}b")).await;
+                self.inside(me, &op["handler"], format!("{at}h")).await?;
+                result.map(none)
+            }
+            "timeout" => {
+                let body = self.inside(me, &op["body"], format!("{at}b"));
+                timeout(time(), async |_| body.await).await.map(none)
+            }
+            "wait_for" => wait_for(time(), self.inside(me, &op["body"], format!("{at}b"))).await.map(none),
+            "gather" => gather(&spawned()).await.map(|results| format!("{results:?}")),
+            "gather_all" => {
+                let results = gather_return_exceptions(&spawned()).await?;
+                let words = results.iter().map(|result| match result {
+                    Ok(number) => format!("'{number}'"),
+                    Err(error) => format!("'{}'", kind(error)),
+                });
+                Ok(format!("[{}]", words.collect::<Vec<_>>().join(", ")))
+            }
+            "group" => {
+                let body = async |group: TaskGroup| {
+                    for number in numbers() {
+                        self.keep(number, &group.create_task(self.clone().body(number))?);
+                    }
+                    self.inside(me, &op["body"], format!("{at}b")).await
+                };
+                TaskGroup::scope(body).await.map(none)
+            }
+            "shield" => match self.find(number(&op["task"])) {
+                Some(task) => shield(&task).await.map(|number| number.to_string()),
+                None => absent(),
+            },
+            "wait" if found().is_empty() => absent(),
+            "wait" => {
+                let when = [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted]
+                    [number(&op["when"])];
+                let (done, _) = wait(found(), when, time()).await?;
+                let done = numbers().filter(|number| self.find(*number).is_some_and(|task| done.contains(&task)));
+                Ok(format!("{:?}", done.collect::<Vec<_>>()))
+            }
+            "as_completed" => {
+                for ended in as_completed(&found(), None) {
+                    self.say(format_args!("{at} completed {}", ended.await?));
+                }
+                Ok(none(()))
+            }
+            other => panic!("no operation {other}"),
+        }
+    }
+
+    async fn lock(self: Rc<World>, me: usize, op: Value, at: String) -> Result<String> {
+        let which = number(&op["which"]);
+        match name(&op["op"]) {
+            "lock" => {
+                let _guard = self.locks[which].acquire().await?;
+                self.say(format_args!("{at} holds"));
+                self.inside(me, &op["body"], format!("{at}b")).await.map(none)
+            }
+            "semaphore" => {
+                let _permit = self.semaphores[which].acquire().await?;
+                self.say(format_args!("{at} holds"));
+                self.inside(me, &op["body"], format!("{at}b")).await.map(none)
+            }
+            "event" => self.events[which].wait().await.map(none),
+            "event_set" => {
+                self.events[which].set();
+                Ok(none(()))
+            }
+            "event_clear" => {
+                self.events[which].clear();
+                Ok(none(()))
+            }
+            "condition" => {
+                let _guard = self.conditions[which].acquire().await?;
+                self.say(format_args!("{at} holds"));
+                self.conditions[which].wait().await?;
+                self.say(format_args!("{at} is notified"));
+                self.inside(me, &op["body"], format!("{at}b")).await.map(none)
+            }
+            "notify" => {
+                let _guard = self.conditions[which].acquire().await?;
+                self.conditions[which].notify(number(&op["count"]))?;
+                self.inside(me, &op["body"], format!("{at}b")).await.map(none)
+            }
+            "barrier" => self.barriers[which].wait().await.map(|index| index.to_string()),
+            "barrier_reset" => self.barriers[which].reset().await.map(none),
+            other => panic!("no operation {other}"),
+        }
+    }
+
+    async fn queue(self: Rc<World>, op: Value, at: String) -> Result<String> {
+        let queue = &self.queues[number(&op["which"])];
+        match name(&op["op"]) {
+            "put" => queue.put(at).await.map(none),
+            "get" => queue.get().await,
+            "put_nowait" => queue.put_nowait(at).map(none),
+            "get_nowait" => queue.get_nowait(),
+            "task_done" => queue.task_done().map(none),
+            "join" => queue.join().await.map(none),
+            "shutdown" => {
+                queue.shutdown(op["immediate"] == true);
+                Ok(none(()))
+            }
+            other => panic!("no operation {other}"),
+        }
+    }
+}
