@@ -98,7 +98,8 @@ impl ClientSession {
     /// The addresses of `host`, as the session's requests find them: what `--all-addresses` goes through, with
     /// [`RequestBuilder::address`]. Cancellation safe.
     pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
-        self.0.connector.resolver.resolve(host, self.0.connector.family).await
+        let resolved = self.0.connector.resolver.resolve(host, self.0.connector.family).await?;
+        Ok(resolved.addresses)
     }
 
     /// Closes the idle connections. Requests under way are not touched; later ones connect anew.
@@ -173,8 +174,9 @@ pub struct RequestBuilder {
 }
 
 impl RequestBuilder {
-    /// Adds a header. A name or value that HTTP does not allow, or one that the client decides itself (Host,
-    /// Content-Length, Connection and their kin), is an error of [`send`](Self::send).
+    /// Adds a header. A name or value that HTTP does not allow, or one that the client decides itself (Content-Length,
+    /// Connection and their kin), is an error of [`send`](Self::send). `Host` takes the place of the URL's own, until a
+    /// redirect leads to another host; it changes neither the name that is resolved nor the one that TLS verifies.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> RequestBuilder {
         if let Err(error) = self.headers.push(name, value) {
             self.refused.get_or_insert(bad_header(name, error));

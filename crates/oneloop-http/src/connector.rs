@@ -22,7 +22,7 @@ use crate::overrides::{ConnectTo, ResolveOverride};
 use crate::proto::Headers;
 use crate::proxy::{NoProxy, Proxy, tunnel};
 use crate::race::{AddressChoice, could_not_connect, race};
-use crate::resolver::{Family, ResolveErrorKind, Resolver};
+use crate::resolver::{Family, ResolveErrorKind, Resolved, Resolver};
 use crate::timeouts::{Timeouts, within};
 use crate::timings::Phase;
 use crate::tls_config::TlsConfig;
@@ -35,13 +35,13 @@ pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub trait Resolve {
     /// The addresses of `host` in the order in which they should be tried. An empty list is an error of the caller's
     /// wording.
-    fn resolve<'a>(&'a self, host: &'a str, family: Family) -> LocalBoxFuture<'a, Result<Vec<IpAddr>>>;
+    fn resolve<'a>(&'a self, host: &'a str, family: Family) -> LocalBoxFuture<'a, Result<Resolved>>;
 }
 
 impl Resolve for Resolver {
-    fn resolve<'a>(&'a self, host: &'a str, family: Family) -> LocalBoxFuture<'a, Result<Vec<IpAddr>>> {
+    fn resolve<'a>(&'a self, host: &'a str, family: Family) -> LocalBoxFuture<'a, Result<Resolved>> {
         Box::pin(async move {
-            Resolver::resolve(self, host, family).await.map_err(|error| {
+            self.look_up(host, family).await.map_err(|error| {
                 if let Some(loop_error) = error.loop_error().filter(|error| error.is_cancelled() || error.is_timeout())
                 {
                     return loop_error.clone().into();
@@ -187,8 +187,10 @@ impl Connector {
         let begun = now()?;
         let route = self.route(url)?;
         if let Some(search) = self.find(url, route.as_deref(), fixed, begun, exchange)? {
-            let addresses = search.await.map_err(|error| of_proxy(error, route.as_deref()))?;
-            exchange.hop().addresses = addresses;
+            let resolved = search.await.map_err(|error| of_proxy(error, route.as_deref()))?;
+            let mut hop = exchange.hop();
+            hop.addresses = resolved.addresses;
+            hop.resolve_cached = resolved.cached;
         }
         self.arrange(url, exchange)?;
         exchange.hop().clock.enter(Phase::Connect, now()?);
@@ -232,7 +234,7 @@ impl Connector {
         fixed: Option<IpAddr>,
         begun: Instant,
         exchange: &Exchange,
-    ) -> Result<Option<LocalBoxFuture<'a, Result<Vec<IpAddr>>>>> {
+    ) -> Result<Option<LocalBoxFuture<'a, Result<Resolved>>>> {
         let host = route.map_or_else(|| host_of(url), |route| Ok(route.host.clone()))?;
         let addresses = match (fixed, route.and_then(|route| route.addresses), host) {
             (Some(address), ..) => vec![address],

@@ -10,6 +10,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::Method;
 use oneloop::LoopRef;
@@ -21,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Exchange;
 use crate::pool::Idle;
 use crate::proto::{Event, Framing, Headers, ResponseHead, ResponseReader};
+use crate::timeouts::within;
 use crate::timings::Phase;
 use crate::wire::{Input, Wire};
 
@@ -59,6 +61,8 @@ struct Parse {
 
 /// How much of a redirect's body is read for the sake of keeping its connection.
 const MAX_DRAIN: u64 = 64 * 1024;
+/// And for how long.
+const MAX_DRAIN_TIME: Duration = Duration::from_millis(250);
 
 impl Incoming {
     pub(crate) fn new(
@@ -205,15 +209,17 @@ impl Incoming {
         Ok(wire.close().await?)
     }
 
-    /// Has done with the response (it was a redirect). Its body is read only if that is short and keeps a connection.
+    /// Has done with the response (it was a redirect). Its body is read only if that is short, keeps a connection, and is
+    /// there soon.
     pub(crate) async fn discard(&mut self) -> Result<()> {
         self.early = Vec::new();
-        while self.session.0.keepalive && !self.is_done() && self.parse.reader.body_bytes() < MAX_DRAIN {
-            let step = std::future::poll_fn(|cx| self.poll_some(cx, &mut |_| ())).await;
-            match step {
-                Ok(()) => {}
-                Err(error) if error.is_cancelled() => return Err(error),
-                Err(_) => return Ok(()), // the redirect stands, however its body ends
+        if self.session.0.keepalive && !self.is_done() {
+            // The redirect stands, however its body ends; a slow one is not worth waiting for.
+            let drained = Box::pin(within(MAX_DRAIN_TIME, ErrorKind::Timeout, "a redirect's body", self.drain())).await;
+            if let Err(error) = drained
+                && error.is_cancelled()
+            {
+                return Err(error);
             }
         }
         if self.is_done() {
@@ -223,6 +229,16 @@ impl Incoming {
             Some(wire) => Ok(wire.close().await?),
             None => Ok(()),
         }
+    }
+}
+
+impl Incoming {
+    /// Reads on to the end of a short body.
+    async fn drain(&mut self) -> Result<()> {
+        while !self.is_done() && self.parse.reader.body_bytes() < MAX_DRAIN {
+            std::future::poll_fn(|cx| self.poll_some(cx, &mut |_| ())).await?;
+        }
+        Ok(())
     }
 }
 

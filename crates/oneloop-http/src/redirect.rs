@@ -18,7 +18,7 @@ pub(crate) fn location(head: &ResponseHead, from: &Url) -> Option<Result<Rc<Url>
     if !matches!(head.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let value = head.headers.get("location")?;
+    let value = head.headers.get("location").filter(|value| !value.is_empty())?;
     Some(resolve(value, from))
 }
 
@@ -28,13 +28,47 @@ fn resolve(value: &[u8], from: &Url) -> Result<Rc<Url>> {
         Error::new(ErrorKind::BadUrl, format!("{from} redirects to {shown:?}, which cannot be followed: {why}"))
             .with_detail("Location")
     };
-    let text = std::str::from_utf8(value).map_err(|error| bad(&error))?;
-    let mut url = from.join(text).map_err(|error| bad(&error))?;
+    if let Some(why) = disguised(value) {
+        return Err(bad(&why));
+    }
+    let mut url = from.join(&text_of(value)).map_err(|error| bad(&error))?;
     target::check(&url)?;
     if url.fragment().is_none() {
         url.set_fragment(from.fragment()); // RFC 9110, 10.2.2: the fragment is inherited
     }
     Ok(Rc::new(url))
+}
+
+/// What the url crate forgives as browsers do, so that a target is not what it looks like: `\` for `/`, tabs within,
+/// any number of slashes before the host, a scheme without them.
+fn disguised(value: &[u8]) -> Option<&'static str> {
+    if value.iter().any(u8::is_ascii_control) {
+        return Some("it contains a control character");
+    }
+    let resource = value.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    if resource.contains(&b'\\') {
+        return Some("it contains a backslash");
+    }
+    let lower = resource.to_ascii_lowercase();
+    let rest = lower.strip_prefix(b"http:").or(lower.strip_prefix(b"https:"));
+    let slashes = |text: &[u8]| text.iter().take_while(|byte| **byte == b'/').count();
+    match rest {
+        Some(rest) if slashes(rest) != 2 => Some("expected scheme://host"),
+        None if slashes(&lower) > 2 => Some("it begins with too many slashes"),
+        _ => None,
+    }
+}
+
+/// The value as text. Octets that are no UTF-8 are escaped, as if they had been sent so.
+fn text_of(value: &[u8]) -> String {
+    let mut text = String::with_capacity(value.len());
+    for piece in value.utf8_chunks() {
+        text.push_str(piece.valid());
+        for octet in piece.invalid() {
+            text.push_str(&format!("%{octet:02X}"));
+        }
+    }
+    text
 }
 
 /// Changes method, headers and body for the request to `to`. Refuses to go from https to http.
@@ -64,7 +98,9 @@ pub(crate) fn adapt(status: StatusCode, from: &Url, to: &Url, request: &mut Requ
         }
     }
     if from.host() != to.host() {
-        *address = None; // it was the other host's
+        // These were about the other host.
+        *address = None;
+        headers.remove("host");
     }
     Ok(())
 }

@@ -202,32 +202,46 @@ fn write(url: &Url, request: &RequestBuilder) -> Result<Vec<u8>> {
         BodyLength::Known(body.len() as u64)
     };
     let resource = &url[Position::BeforePath..Position::AfterQuery];
-    let proxied = session.0.connector.is_proxied(url).then(|| for_proxy(url, resource, request)).transpose()?;
-    let (target, headers) =
-        proxied.as_ref().map_or((resource, headers), |(target, headers)| (target.as_str(), headers));
-    let head = RequestHead {
-        method,
-        target,
-        host: &url[Position::BeforeHost..Position::AfterPort],
-        headers,
-        body: length,
-        close: !session.0.keepalive,
+    let authority = &url[Position::BeforeHost..Position::AfterPort];
+    let special = session.0.connector.is_proxied(url) || headers.contains("host");
+    let adjusted = if special { Some(adjust(url, authority, resource, request)?) } else { None };
+    let (target, host, headers) = match &adjusted {
+        Some(Adjusted { target, host, headers }) => (target.as_str(), host.as_str(), headers),
+        None => (resource, authority, headers),
     };
+    let head = RequestHead { method, target, host, headers, body: length, close: !session.0.keepalive };
     proto::write_request(&mut bytes, &head).map_err(Error::from_proto)?;
     bytes.extend_from_slice(body);
     Ok(bytes)
 }
 
-/// Target and fields of a request that goes through a proxy. The proxy's credentials go to the proxy alone: here when it
-/// reads the request itself, with CONNECT when there is a tunnel.
-fn for_proxy(url: &Url, resource: &str, request: &RequestBuilder) -> Result<(String, Headers)> {
+/// A request's line and fields where they are not just the URL's and the caller's.
+struct Adjusted {
+    target: String,
+    host: String,
+    headers: Headers,
+}
+
+/// For requests through a proxy, and those whose Host the caller has chosen. The proxy's credentials go to the proxy
+/// alone: here when it reads the request itself, with CONNECT when there is a tunnel.
+fn adjust(url: &Url, authority: &str, resource: &str, request: &RequestBuilder) -> Result<Adjusted> {
     let mut headers = request.headers.clone();
-    let Some(proxy) = request.session.0.connector.proxy_in_clear(url) else {
-        headers.remove("proxy-authorization");
-        return Ok((resource.to_owned(), headers));
-    };
-    if let Some(credentials) = proxy.authorization().filter(|_| !headers.contains("proxy-authorization")) {
-        headers.push("Proxy-Authorization", credentials).map_err(Error::from_proto)?;
+    let mut host = authority.to_owned();
+    let mut chosen = request.headers.get_all("host");
+    if let Some(given) = chosen.next() {
+        let given = std::str::from_utf8(given).ok().filter(|_| chosen.next().is_none());
+        let refused = || Error::new(ErrorKind::Protocol, "the header \"Host\" must be given once, and as a host");
+        given.ok_or_else(refused)?.clone_into(&mut host);
+        headers.remove("host");
     }
-    Ok((format!("http://{}{resource}", &url[Position::BeforeHost..Position::AfterPort]), headers))
+    let mut target = resource.to_owned();
+    if let Some(proxy) = request.session.0.connector.proxy_in_clear(url) {
+        target = format!("http://{authority}{resource}");
+        if let Some(credentials) = proxy.authorization().filter(|_| !headers.contains("proxy-authorization")) {
+            headers.push("Proxy-Authorization", credentials).map_err(Error::from_proto)?;
+        }
+    } else if request.session.0.connector.is_proxied(url) {
+        headers.remove("proxy-authorization");
+    }
+    Ok(Adjusted { target, host, headers })
 }

@@ -114,7 +114,7 @@ impl ServerCertVerifier for CapturingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        noting_bad_signature(self.inner.verify_tls12_signature(message, cert, dss))
     }
 
     fn verify_tls13_signature(
@@ -123,12 +123,22 @@ impl ServerCertVerifier for CapturingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        noting_bad_signature(self.inner.verify_tls13_signature(message, cert, dss))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
     }
+}
+
+/// A signature in the handshake that does not verify: the chain was good, but whoever showed it has not its key.
+fn noting_bad_signature(
+    verdict: Result<HandshakeSignatureValid, rustls::Error>,
+) -> Result<HandshakeSignatureValid, rustls::Error> {
+    if let Err(error) = &verdict {
+        CAPTURE.with_borrow_mut(|capture| capture.verdict = Some(Err(error.clone())));
+    }
+    verdict
 }
 
 /// Shows our certificate if we have one, and notes that the server asked for it.
@@ -156,6 +166,8 @@ pub(crate) struct TlsSession {
     established: bool,
     peer_closed: bool,
     wants_client_cert: bool,
+    /// Whether we had one to show.
+    has_identity: bool,
 }
 
 impl TlsSession {
@@ -166,7 +178,7 @@ impl TlsSession {
         out: &mut Vec<u8>,
     ) -> Result<TlsSession> {
         let connection =
-            UnbufferedClientConnection::new(config.clone(), name).map_err(|error| tls_error(&error, false, false))?;
+            UnbufferedClientConnection::new(config.clone(), name).map_err(|error| tls_error(&error, false))?;
         let mut session = TlsSession {
             connection,
             partial: Vec::new(),
@@ -174,6 +186,7 @@ impl TlsSession {
             established: false,
             peer_closed: false,
             wants_client_cert: false,
+            has_identity: config.client_auth_cert_resolver.has_certs(),
         };
         session.receive(&mut [], 0, out, &mut |_| ())?;
         Ok(session)
@@ -225,7 +238,7 @@ impl TlsSession {
         self.note_facts();
         if let Err(error) = outcome {
             self.encode_alert(input.get_mut(used..).unwrap_or_default(), out);
-            return Err(tls_error(&error, self.established, self.wants_client_cert));
+            return Err(self.plain_http(input).unwrap_or_else(|| self.error(&error)));
         }
         if used < kept + read {
             self.partial = if in_partial {
@@ -236,6 +249,33 @@ impl TlsSession {
             };
         }
         Ok(())
+    }
+
+    /// The server's first words, if they are those of HTTP without TLS.
+    fn plain_http(&self, input: &[u8]) -> Option<Error> {
+        let unheard = self.connection.protocol_version().is_none() && self.info.chain.is_empty();
+        (unheard && input.starts_with(b"HTTP/")).then(|| {
+            let message = "the server answers in plain HTTP, without TLS: this is an http port";
+            Error::new(ErrorKind::TlsHandshake, message).with_detail("PlainHttp")
+        })
+    }
+
+    /// An error of rustls in our words, with what is known of this connection.
+    fn error(&self, error: &rustls::Error) -> Error {
+        match error {
+            rustls::Error::InvalidCertificate(_) => bad_certificate(error, &self.info.chain),
+            rustls::Error::AlertReceived(alert) if about_client_cert(*alert, self.wants_client_cert) => {
+                let message = if self.has_identity {
+                    format!("the server refused our client certificate (alert {alert:?})")
+                } else {
+                    "the server wants a client certificate, and none was given".to_owned()
+                };
+                Error::new(ErrorKind::TlsClientCert, message)
+                    .with_detail(format!("{alert:?}"))
+                    .with_source(error.clone())
+            }
+            _ => tls_error(error, self.established),
+        }
     }
 
     /// Encrypts `data` into records, appended to `out`.
@@ -322,8 +362,6 @@ impl TlsSession {
             &mut Vec<u8>,
         ) -> Result<(), rustls::Error>,
     ) -> Result<()> {
-        let established = self.established;
-        let wants_client_cert = self.wants_client_cert;
         let step = || {
             loop {
                 let UnbufferedStatus { state, .. } = self.connection.process_tls_records(&mut self.partial);
@@ -335,7 +373,7 @@ impl TlsSession {
                 }
             }
         };
-        step().map_err(|error| tls_error(&error, established, wants_client_cert))
+        step().map_err(|error| self.error(&error))
     }
 
     /// Brings `info` up to date after a call into rustls.
@@ -353,11 +391,13 @@ impl TlsSession {
     fn collect_capture(&mut self) -> Option<TlsInfo> {
         CAPTURE.with_borrow_mut(|capture| {
             self.wants_client_cert |= std::mem::take(&mut capture.wants_client_cert);
-            let chain = capture.chain.take()?;
+            let verdict = capture.verdict.take()?;
+            // The signature may come in a later record than the chain.
+            let chain = capture.chain.take().unwrap_or_else(|| self.info.chain.clone());
             let mut info = TlsInfo { chain, ..TlsInfo::default() };
-            match capture.verdict.take() {
-                Some(Err(error)) => info.verify_error = Some(verify_error(&error)),
-                verdict => info.verified = verdict.is_some(),
+            match verdict {
+                Err(error) => info.verify_error = Some(verify_error(&error)),
+                Ok(()) => info.verified = true,
             }
             Some(info)
         })
@@ -463,26 +503,32 @@ fn verify_error(error: &rustls::Error) -> (ErrorKind, String) {
     (kind, detail)
 }
 
+/// A refused certificate in our words: short, and with what to do where that is known.
+fn bad_certificate(error: &rustls::Error, chain: &[Box<[u8]>]) -> Error {
+    let (kind, detail) = verify_error(error);
+    let what = match (kind, detail.as_str()) {
+        (ErrorKind::TlsExpired, _) => "a certificate that has expired",
+        (ErrorKind::TlsNotYetValid, _) => "a certificate that is not valid yet (is this machine's clock right?)",
+        (ErrorKind::TlsWrongHost, _) => "a certificate for other names",
+        (ErrorKind::TlsRevoked, _) => "a certificate that has been revoked",
+        (ErrorKind::TlsBadSignature, _) => "a signature that does not verify",
+        (_, "UnknownIssuer") => match chain {
+            [only] if is_self_issued(only) => "a certificate that it has signed itself",
+            [.., last] if is_self_issued(last) => "a chain that leads to a root which is not trusted",
+            _ => "a certificate that leads to no trusted root (is an intermediate missing, or a CA file?)",
+        },
+        (_, "InvalidPurpose") => "a certificate that is not for servers",
+        _ => "a certificate that breaks the rules",
+    };
+    Error::new(kind, format!("the server showed {what}: {error}")).with_detail(detail).with_source(error.clone())
+}
+
 /// An error of rustls in our words. `established`: whether it came after the handshake.
-fn tls_error(error: &rustls::Error, established: bool, wants_client_cert: bool) -> Error {
+fn tls_error(error: &rustls::Error, established: bool) -> Error {
     let source = error.clone();
     match error {
-        rustls::Error::InvalidCertificate(_) => {
-            let (kind, detail) = verify_error(error);
-            let what = match kind {
-                ErrorKind::TlsExpired => "a certificate that has expired",
-                ErrorKind::TlsNotYetValid => "a certificate that is not valid yet (is this machine's clock right?)",
-                ErrorKind::TlsWrongHost => "a certificate for other names",
-                ErrorKind::TlsRevoked => "a certificate that has been revoked",
-                ErrorKind::TlsBadSignature => "a signature that does not verify",
-                _ => "a certificate that leads to no trusted root (is a CA file missing, or an intermediate?)",
-            };
-            Error::new(kind, format!("the server showed {what}: {error}")).with_detail(detail).with_source(source)
-        }
         rustls::Error::AlertReceived(alert) => {
-            let (kind, message) = if about_client_cert(*alert, wants_client_cert) {
-                (ErrorKind::TlsClientCert, "the server wants a client certificate, or refused ours".to_owned())
-            } else if established {
+            let (kind, message) = if established {
                 (ErrorKind::Receive, format!("the server broke off the TLS connection with the alert {alert:?}"))
             } else {
                 (ErrorKind::TlsHandshake, format!("the server broke off the TLS handshake with the alert {alert:?}"))
@@ -511,4 +557,41 @@ fn about_client_cert(alert: AlertDescription, asked: bool) -> bool {
         Alert::CertificateUnknown | Alert::UnknownCA | Alert::UnsupportedCertificate => asked,
         _ => false,
     }
+}
+
+/// Whether issuer and subject of a certificate are one. Only for the words of a message: what is trusted is decided by
+/// rustls alone. Anything odd is a no.
+fn is_self_issued(certificate: &[u8]) -> bool {
+    let fields = || {
+        let (_, certificate, _) = der_value(certificate)?;
+        let (_, mut body, _) = der_value(certificate)?;
+        let mut parts = Vec::new();
+        while parts.len() < 5 {
+            let (tag, value, rest) = der_value(body)?;
+            body = rest;
+            // Version, which may be absent, is the only one that is tagged.
+            if tag != 0xA0 {
+                parts.push(value);
+            }
+        }
+        Some(parts)
+    };
+    // Serial number, algorithm, issuer, validity, subject.
+    matches!(fields().as_deref(), Some([_, _, issuer, _, subject]) if issuer == subject)
+}
+
+/// The first value in DER: its tag, its content, and what follows it.
+fn der_value(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = bytes.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7F => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7F))?;
+            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
+        }
+        _ => return None,
+    };
+    let (value, rest) = rest.split_at_checked(length)?;
+    Some((tag, value, rest))
 }

@@ -140,7 +140,9 @@ fn a_refused_header_or_url_is_an_error_before_anything_is_connected() {
         for request in [
             session.get("http://a/").header("X", "a\r\nInjected: 1"),
             session.get("http://a/").header("Bad Name", "a"),
-            session.get("http://a/").header("Host", "b"),
+            session.get("http://a/").header("Host", "b").header("Host", "c"),
+            session.get("http://a/").header("Host", "b/c"),
+            session.get("http://a/").header("Host", "u@b"),
             session.get("http://a/").header("Content-Length", "1"),
         ] {
             assert_eq!(request.send().await.unwrap_err().kind(), ErrorKind::Protocol);

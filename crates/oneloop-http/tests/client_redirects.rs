@@ -145,6 +145,15 @@ fn what_cannot_be_followed_is_an_error_that_keeps_the_response() {
         ("http://", ErrorKind::BadUrl),
         ("http://a:0/", ErrorKind::BadUrl),
         ("http://a:99999/", ErrorKind::BadUrl),
+        ("/\\evil/", ErrorKind::BadUrl),
+        ("\\\\evil/", ErrorKind::BadUrl),
+        ("///evil/", ErrorKind::BadUrl),
+        ("http:/evil/", ErrorKind::BadUrl),
+        ("http:evil", ErrorKind::BadUrl),
+        ("HTTPS:///evil", ErrorKind::BadUrl),
+        ("http://a\tb/", ErrorKind::BadUrl),
+        ("http://b%00c/", ErrorKind::BadUrl),
+        ("http://b c/", ErrorKind::BadUrl),
     ] {
         virtually(async move {
             let (outcome, requests, exchange) =
@@ -160,6 +169,7 @@ fn what_cannot_be_followed_is_an_error_that_keeps_the_response() {
 fn a_response_that_is_no_redirect_is_given_as_it_is() {
     for answer in [
         "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\nLocation: /x\r\n\r\n",
         "HTTP/1.1 201 Created\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 300 Choices\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",

@@ -234,7 +234,9 @@ fn a_body_that_only_the_end_delimits_needs_a_close_notify() {
 #[test]
 fn what_is_no_tls_is_a_prompt_error() {
     for (answer, close, detail) in [
-        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], true, "InvalidMessage"),
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], true, "PlainHttp"),
+        (b"HTTP/1.1 400 Bad", false, "PlainHttp"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", true, "InvalidMessage"),
         (b"\0\0\0\0\0\0\0\0", true, "InvalidMessage"),
         (b"\x15\x03\x03\0\x02\x02\x28", false, "HandshakeFailure"),
         (b"", true, "Closed"),

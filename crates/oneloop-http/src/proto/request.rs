@@ -123,10 +123,11 @@ fn check_request(request: &RequestHead<'_>) -> Result<(), ProtoError> {
     }
     let target = request.target.as_bytes();
     let asterisk = target == b"*" && method == http::Method::OPTIONS;
-    // To a proxy, what is before the slash is the same host as in Host.
-    let resource = request.target.strip_prefix("http://").and_then(|rest| rest.strip_prefix(request.host));
-    if !resource.unwrap_or(request.target).starts_with('/') && !asterisk {
-        return refuse("a request's target must begin with a slash, or with http:// and its own host");
+    let absolute = request.target.strip_prefix("http://").and_then(|rest| rest.find('/').map(|end| &rest[..end]));
+    match absolute {
+        Some(authority) => check_host(authority)?,
+        None if target.first() == Some(&b'/') || asterisk => {}
+        None => return refuse("a request's target must begin with a slash, or be an http URL for a proxy"),
     }
     if !target.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'#') {
         return refuse("a request's target must be escaped: no space, control or non-ASCII octet, and no fragment");

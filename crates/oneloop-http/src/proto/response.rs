@@ -317,6 +317,10 @@ pub(super) const MAX_START_LINE: usize = 16 * 1024;
 fn parse_status_line(bytes: &[u8], start: usize) -> Result<Option<StatusLine>, ProtoError> {
     const SHAPE: &[u8; 12] = b"HTTP/1.d ddd";
     let line = &bytes[start..];
+    // An alert or a handshake message of TLS: a plain request has met a port that expects more.
+    if let [0x15 | 0x16, ..] = line {
+        return Err(bad("this is no HTTP but looks like TLS (is it an https port?)"));
+    }
     for (&byte, &wanted) in line.iter().zip(SHAPE) {
         let fits = if wanted == b'd' { byte.is_ascii_digit() } else { byte == wanted };
         if !fits {

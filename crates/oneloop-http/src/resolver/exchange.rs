@@ -57,14 +57,24 @@ impl Ids {
     }
 }
 
-/// What a server said, when it said something to build on. The TTLs are for a cache.
-#[derive(Debug)]
-#[expect(dead_code, reason = "nothing keeps negative answers yet")]
+/// What a server said, when it said something to build on. The TTLs are for the cache.
+#[derive(Clone, Debug)]
 pub(super) enum Reply {
     Found(Addresses),
     Alias(Name<'static>),
     NoData { ttl: Option<u32> },
     NxDomain { ttl: Option<u32> },
+}
+
+impl Reply {
+    /// For how many seconds it holds; `None` when it does not say.
+    pub(super) fn ttl(&self) -> Option<u32> {
+        match self {
+            Reply::Found(found) => Some(found.ttl),
+            Reply::Alias(_) => None,
+            Reply::NoData { ttl } | Reply::NxDomain { ttl } => *ttl,
+        }
+    }
 }
 
 /// One way of asking: the server and how long it may take altogether.

@@ -5,6 +5,7 @@
 //! inside the futures here, so dropping a lookup closes them. Counterparts: `res_search` and
 //! `res_query` of libc, whose rules for going on are kept; RFC 8305, section 3, for the two families.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use simple_dns::Name;
 
 use super::Family;
+use super::cache::Cache;
 use super::config::Config;
 use super::error::{ResolveError, ResolveErrorKind};
 use super::exchange::{Ids, Reply, Server, within};
@@ -24,6 +26,9 @@ use super::names::{candidates, wire_name};
 pub(super) struct Lookup<'a> {
     pub(super) config: &'a Config,
     pub(super) ids: &'a Ids,
+    pub(super) cache: &'a Cache,
+    /// Set when something had to be asked.
+    pub(super) asked: Cell<bool>,
     /// Which server is asked first.
     pub(super) first_server: usize,
     /// How long one family's addresses wait for the other's answer.
@@ -127,7 +132,14 @@ impl Lookup<'_> {
             |kind, what: &str| Err(ResolveError::new(kind, format!("the name {} {what}", name.escape_debug())));
         let mut alias = None;
         for _ in 0..=MAX_ALIASES {
-            match self.ask_servers(alias.as_ref().unwrap_or(wire), record).await? {
+            let target = alias.as_ref().unwrap_or(wire);
+            let text = alias.as_ref().map(Name::to_string);
+            let key = text.as_deref().unwrap_or(name);
+            let (reply, known) = self.cache.get_or_ask(key, record, || self.ask_servers(target, record)).await;
+            if !known {
+                self.asked.set(true);
+            }
+            match reply? {
                 Reply::Found(found) => return Ok(found.addresses),
                 Reply::Alias(target) => alias = Some(target),
                 Reply::NoData { .. } => {
@@ -142,7 +154,7 @@ impl Lookup<'_> {
     }
 
     /// One question, to each server in turn, as often as resolv.conf allows, until one gives a
-    /// reply to build on. A cache would stand here, in front, keyed by name and record type.
+    /// reply to build on.
     async fn ask_servers(&self, name: &Name<'static>, record: RecordType) -> Result<Reply, ResolveError> {
         let Config { servers, timeout, attempts, use_tcp, .. } = self.config;
         let mut failure: Option<ResolveError> = None;

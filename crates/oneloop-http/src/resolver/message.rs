@@ -30,7 +30,7 @@ const FLAG_RECURSION_AVAILABLE: u16 = 0x0080;
 const MASK_RCODE: u16 = 0x000F;
 
 /// Which kind of address is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum RecordType {
     A,
     Aaaa,
@@ -64,8 +64,8 @@ pub(super) struct Query {
     question_end: usize,
 }
 
-/// What an answer was worth keeping for, and for how long (the seam for a cache).
-#[derive(Debug, PartialEq, Eq)]
+/// What an answer was worth keeping for, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Addresses {
     pub(super) addresses: Vec<IpAddr>,
     /// The smallest TTL of the records that led here.

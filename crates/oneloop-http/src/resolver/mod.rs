@@ -5,10 +5,10 @@
 //!
 //! Reading order: [`Resolver::resolve`] here; `names.rs` and `hosts.rs` for what is known without
 //! asking; `config.rs` (resolv.conf); `lookup.rs` for which question goes where; `exchange.rs` for
-//! one question to one server; `message.rs` and `shape.rs` for the bytes. Neighbour: the connector.
+//! one question to one server; `cache.rs` for what need not be asked again; `message.rs` and `shape.rs` for the bytes. Neighbour: the connector.
 //!
 //! Invariants:
-//! * No thread, and no blocking but for reading two regular files, each once a [`Resolver`].
+//! * No thread, and no blocking but for reading two regular files, each once a [`Resolver`] or when it has changed.
 //! * A cancellation is carried out at once; dropping a lookup closes its sockets.
 //! * Addresses come IPv6 first, then IPv4, each in the order of the file or the server.
 //!
@@ -16,6 +16,7 @@
 //! `Dns.GetHostAddressesAsync`. The order of RFC 6724 is not computed: the connector tries the
 //! families in turn (RFC 8305), and an address without a route fails at once.
 
+mod cache;
 mod config;
 mod error;
 mod exchange;
@@ -28,15 +29,16 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 pub use error::{ResolveError, ResolveErrorKind};
 pub use system::SystemResolver;
 
+use cache::Cache;
 use config::Config;
 use exchange::Ids;
 use hosts::Hosts;
@@ -45,6 +47,9 @@ use names::{Host, LOOPBACK, classify};
 
 /// RFC 8305, section 3, "Resolution Delay".
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+
+/// Answers kept at most, unless the builder says otherwise: some 200 bytes each.
+const CACHE_ENTRIES: usize = 4_096;
 
 /// Which addresses are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -69,8 +74,8 @@ impl Family {
     }
 }
 
-/// Finds the addresses of host names. Clones share everything; files are read at the first lookup
-/// that needs them, and once.
+/// Finds the addresses of host names. Clones share everything: files, which are read at the first lookup
+/// that needs them, and answers, which are kept for their TTL.
 ///
 /// ```
 /// use oneloop_http::resolver::{Family, ResolveErrorKind, Resolver};
@@ -92,13 +97,41 @@ pub struct Resolver {
 #[derive(Debug)]
 struct Shared {
     builder: Builder,
-    /// Read when the first name is looked up; a run on addresses alone opens no file.
-    hosts: OnceCell<Hosts>,
-    /// Read when the first question has to be asked.
-    config: OnceCell<Config>,
+    files: RefCell<Files>,
     ids: Ids,
+    cache: Cache,
     /// Counts lookups, for `rotate`.
     lookups: Cell<usize>,
+}
+
+/// What was read from the files.
+#[derive(Debug, Default)]
+struct Files {
+    /// Read when the first name is looked up; a run on addresses alone opens no file.
+    hosts: Option<Rc<Hosts>>,
+    /// Read when the first question has to be asked.
+    config: Option<Rc<Config>>,
+    /// When they were last looked at, and what they looked like; only where [`Builder::reread`] asks for it.
+    checked: Option<(Instant, [Stamp; 2])>,
+}
+
+/// What tells one version of a file from the next: its length and when it was changed. `None`: there is none.
+type Stamp = Option<(u64, Option<SystemTime>)>;
+
+/// Addresses, and where they are from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// In the order in which they should be tried.
+    pub addresses: Vec<IpAddr>,
+    /// Whether every one of them is from an earlier answer, so that no server was asked.
+    pub cached: bool,
+}
+
+impl From<Vec<IpAddr>> for Resolved {
+    fn from(addresses: Vec<IpAddr>) -> Resolved {
+        Resolved { addresses, cached: false }
+    }
 }
 
 impl Resolver {
@@ -127,8 +160,14 @@ impl Resolver {
     /// # Errors
     /// A [`ResolveError`], whose kind says which of the things that can go wrong did.
     pub async fn resolve(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, ResolveError> {
+        self.look_up(host, family).await.map(|resolved| resolved.addresses)
+    }
+
+    /// As [`resolve`](Self::resolve), and says whether the addresses were known from an earlier answer.
+    pub async fn look_up(&self, host: &str, family: Family) -> Result<Resolved, ResolveError> {
+        self.refresh();
         match self.resolve_locally(host, family) {
-            Some(outcome) => outcome,
+            Some(outcome) => outcome.map(Resolved::from),
             // Boxed, as the questions' state is large, and most futures of this kind never need it.
             None => Box::pin(self.ask(host, family)).await.map_err(|error| error.with_host(host)),
         }
@@ -150,23 +189,58 @@ impl Resolver {
         }
     }
 
-    async fn ask(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, ResolveError> {
+    async fn ask(&self, host: &str, family: Family) -> Result<Resolved, ResolveError> {
         let shared = &*self.shared;
-        let config = shared.config.get_or_init(|| shared.builder.read_config());
+        let config = self.config();
         let lookups = shared.lookups.get();
         shared.lookups.set(lookups.wrapping_add(1));
         let lookup = Lookup {
-            config,
+            config: &config,
             ids: &shared.ids,
+            cache: &shared.cache,
+            asked: Cell::new(false),
             first_server: if config.rotate { lookups } else { 0 },
             resolution_delay: shared.builder.resolution_delay,
         };
-        lookup.run(host, family).await
+        let addresses = lookup.run(host, family).await?;
+        Ok(Resolved { addresses, cached: !lookup.asked.get() })
     }
 
-    fn hosts(&self) -> &Hosts {
-        self.shared.hosts.get_or_init(|| self.shared.builder.read_hosts())
+    fn hosts(&self) -> Rc<Hosts> {
+        let mut files = self.shared.files.borrow_mut();
+        files.hosts.get_or_insert_with(|| Rc::new(self.shared.builder.read_hosts())).clone()
     }
+
+    fn config(&self) -> Rc<Config> {
+        let mut files = self.shared.files.borrow_mut();
+        files.config.get_or_insert_with(|| Rc::new(self.shared.builder.read_config())).clone()
+    }
+
+    /// Forgets what the files said, and what followed from it, if they have changed. Two system calls each time that
+    /// the interval has passed; nothing at all without one.
+    fn refresh(&self) {
+        let builder = &self.shared.builder;
+        let Some(interval) = builder.reread else { return };
+        let Ok(event_loop) = oneloop::get_running_loop() else { return };
+        let now = event_loop.time();
+        let mut files = self.shared.files.borrow_mut();
+        let known = match files.checked {
+            Some((checked, _)) if now.saturating_duration_since(checked) < interval => return,
+            Some((_, stamps)) => Some(stamps),
+            None => None,
+        };
+        let stamps = [stamp(&builder.hosts_path), stamp(&builder.resolv_conf_path)];
+        if known.is_some_and(|known| known != stamps) {
+            *files = Files::default();
+            self.shared.cache.clear();
+        }
+        files.checked = Some((now, stamps));
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()))
 }
 
 /// Those of a family, IPv6 first, each family's in the order given.
@@ -190,6 +264,8 @@ pub struct Builder {
     use_tcp: Option<bool>,
     rotate: Option<bool>,
     resolution_delay: Duration,
+    cache: usize,
+    reread: Option<Duration>,
 }
 
 impl Default for Builder {
@@ -206,6 +282,8 @@ impl Default for Builder {
             use_tcp: None,
             rotate: None,
             resolution_delay: RESOLUTION_DELAY,
+            cache: CACHE_ENTRIES,
+            reread: None,
         }
     }
 }
@@ -277,12 +355,26 @@ impl Builder {
         self
     }
 
+    /// How many answers are kept, for as long as their TTL allows; 0 keeps none and has every lookup ask for itself.
+    /// Default: 4,096.
+    pub fn cache(mut self, entries: usize) -> Self {
+        self.cache = entries;
+        self
+    }
+
+    /// Looks at the two files again when so much time has passed, and reads those that have changed; what was cached is
+    /// then forgotten. Default: they are read once.
+    pub fn reread(mut self, interval: Duration) -> Self {
+        self.reread = Some(interval);
+        self
+    }
+
     /// The resolver. No file is read yet.
     pub fn build(self) -> Resolver {
         let shared = Shared {
+            cache: Cache::new(self.cache),
             builder: self,
-            hosts: OnceCell::new(),
-            config: OnceCell::new(),
+            files: RefCell::default(),
             ids: Ids::default(),
             lookups: Cell::new(0),
         };

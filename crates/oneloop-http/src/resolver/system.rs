@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use oneloop::{LoopHandle, SettableFuture};
 
-use super::{Family, of_family};
+use super::{Family, Resolved, of_family};
 use crate::connector::{LocalBoxFuture, Resolve};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -146,8 +146,8 @@ fn without_repeats(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 }
 
 impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, host: &'a str, family: Family) -> LocalBoxFuture<'a, Result<Vec<IpAddr>>> {
-        Box::pin(self.look_up(host, family))
+    fn resolve<'a>(&'a self, host: &'a str, family: Family) -> LocalBoxFuture<'a, Result<Resolved>> {
+        Box::pin(async move { Ok(self.look_up(host, family).await?.into()) })
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
                 })
                 .collect();
             for task in tasks {
-                let addresses = task.await?.unwrap();
+                let addresses = task.await?.unwrap().addresses;
                 assert!(addresses.iter().all(IpAddr::is_loopback) && !addresses.is_empty());
             }
             assert_eq!(resolver.threads(), 1);

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oneloop::net::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use oneloop_http::resolver::Family;
+use oneloop_http::resolver::{Family, Resolved};
 use oneloop_http::{ClientSession, LocalBoxFuture, Resolve, Result, SessionBuilder};
 
 /// Runs a test on a loop whose clock jumps.
@@ -40,10 +40,10 @@ impl Names {
 }
 
 impl Resolve for Names {
-    fn resolve<'a>(&'a self, _host: &'a str, _family: Family) -> LocalBoxFuture<'a, Result<Vec<IpAddr>>> {
+    fn resolve<'a>(&'a self, _host: &'a str, _family: Family) -> LocalBoxFuture<'a, Result<Resolved>> {
         Box::pin(async {
             oneloop::sleep(Duration::from_millis(self.delay)).await?;
-            Ok(self.addresses.clone())
+            Ok(self.addresses.clone().into())
         })
     }
 }
@@ -98,6 +98,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// The server's end on a stream of the test's own.
+    pub(crate) fn on(stream: DuplexStream) -> Peer {
+        Peer { stream, requests: Rc::default() }
+    }
+
     /// The next request's head; `None` when the client has closed.
     pub(crate) async fn request(&mut self) -> Option<String> {
         let mut head = Vec::new();

@@ -41,12 +41,30 @@ impl Authority {
     }
 
     pub(crate) fn named(name: &str) -> Authority {
+        Authority::made(name, |_| (), |_| ())
+    }
+
+    /// With root and intermediate changed.
+    pub(crate) fn with(
+        root: impl FnOnce(&mut CertificateParams),
+        intermediate: impl FnOnce(&mut CertificateParams),
+    ) -> Authority {
+        Authority::made("Test", root, intermediate)
+    }
+
+    fn made(
+        name: &str,
+        change_root: impl FnOnce(&mut CertificateParams),
+        change_intermediate: impl FnOnce(&mut CertificateParams),
+    ) -> Authority {
         let root_key = KeyPair::generate().unwrap();
-        let params = authority_params(&format!("{name} Root"));
+        let mut params = authority_params(&format!("{name} Root"));
+        change_root(&mut params);
         let root = params.self_signed(&root_key).unwrap();
         let root_issuer = Issuer::new(params, root_key);
         let intermediate_key = KeyPair::generate().unwrap();
-        let params = authority_params(&format!("{name} Intermediate"));
+        let mut params = authority_params(&format!("{name} Intermediate"));
+        change_intermediate(&mut params);
         let intermediate = params.signed_by(&intermediate_key, &root_issuer).unwrap();
         Authority {
             root_pem: root.pem(),
@@ -79,6 +97,56 @@ impl Authority {
         }
     }
 
+    /// A server whose certificate is signed by an authority under the intermediate.
+    pub(crate) fn server_below(&self, names: &[&str]) -> ServerSetup {
+        let key = KeyPair::generate().unwrap();
+        let params = authority_params("Test Sub");
+        let below = params.signed_by(&key, &self.intermediate).unwrap();
+        let sub = Authority {
+            root_pem: String::new(),
+            root_der: self.root_der.clone(),
+            intermediate_der: below.der().clone(),
+            intermediate: Issuer::new(params, key),
+        };
+        let mut setup = sub.server(names, |_| ());
+        setup.chain.push(self.intermediate_der.clone());
+        setup
+    }
+
+    /// A certificate that nobody else has signed.
+    pub(crate) fn self_signed(names: &[&str]) -> ServerSetup {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        ServerSetup {
+            chain: vec![leaf.der().clone()],
+            key,
+            versions: vec![&rustls::version::TLS13, &rustls::version::TLS12],
+            client_root: None,
+            alpn: Vec::new(),
+        }
+    }
+
+    /// The intermediate's list, in PEM, which revokes the certificate with this serial number.
+    pub(crate) fn revocation_list(&self, serial: u64) -> String {
+        let revoked = rcgen::RevokedCertParams {
+            serial_number: serial.into(),
+            revocation_time: rcgen::date_time_ymd(2025, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = rcgen::CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2025, 1, 1),
+            next_update: rcgen::date_time_ymd(2999, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: vec![revoked],
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.intermediate).unwrap().pem().unwrap()
+    }
+
     pub(crate) fn root(&self) -> CertificateDer<'static> {
         self.root_der.clone()
     }
@@ -94,6 +162,27 @@ pub(crate) struct ServerSetup {
 }
 
 impl ServerSetup {
+    pub(crate) fn chain_pem(&self) -> String {
+        self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect()
+    }
+
+    pub(crate) fn key_pem(&self) -> String {
+        pem("PRIVATE KEY", self.key.secret_der())
+    }
+
+    /// Chain and key, as a client's identity.
+    pub(crate) fn pem(&self) -> String {
+        self.chain_pem() + &self.key_pem()
+    }
+
+    /// As [`build`](Self::build), though the key may be another's.
+    pub(crate) fn build_unchecked(self) -> Arc<ServerConfig> {
+        let key = provider().key_provider.load_private_key(self.key).unwrap();
+        let resolver = rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(self.chain, key));
+        let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&self.versions).unwrap();
+        Arc::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)))
+    }
+
     pub(crate) fn build(self) -> Arc<ServerConfig> {
         let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&self.versions).unwrap();
         let builder = match self.client_root {
@@ -110,6 +199,20 @@ impl ServerSetup {
         config.alpn_protocols = self.alpn;
         Arc::new(config)
     }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in der.chunks(3) {
+        let word = group.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for index in 0..4 {
+            let digit = ALPHABET[(word >> (18 - 6 * index)) as usize & 63];
+            text.push(if index <= group.len() { digit as char } else { '=' });
+        }
+    }
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// A file with this text, of the test's own.

@@ -25,9 +25,24 @@ fn a_get_is_its_line_its_host_and_the_callers_fields() {
 
 #[test]
 fn a_target_that_could_inject_or_is_not_escaped_is_refused() {
-    for target in
-        ["", "a", "http://other/", "*", "/a b", "/a\r\nX: y", "/a\n", "/\0", "/é", "/a#b", "/\t", "/\x7f", "?a"]
-    {
+    for target in [
+        "",
+        "a",
+        "http://u@other/",
+        "http:///",
+        "http://other",
+        "https://h/",
+        "*",
+        "/a b",
+        "/a\r\nX: y",
+        "/a\n",
+        "/\0",
+        "/é",
+        "/a#b",
+        "/\t",
+        "/\x7f",
+        "?a",
+    ] {
         assert_eq!(written(target, "h", &Headers::new()).unwrap_err().kind, ProtoErrorKind::BadOutgoing, "{target:?}");
     }
     let long = format!("/{}", "a".repeat(100_000));

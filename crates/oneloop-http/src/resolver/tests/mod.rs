@@ -1,6 +1,7 @@
 //! The resolver against name servers that do what a script says, on the same loop. Here: the servers.
 
 mod answers;
+mod cache;
 mod ending;
 mod going_on;
 
@@ -50,6 +51,25 @@ impl Asked {
             tcp,
             from,
         }
+    }
+
+    /// A negative answer with this code, whose SOA allows it to be kept for `ttl` seconds.
+    fn negative(&self, code: u16, ttl: u32) -> Vec<u8> {
+        let mut bytes = self.reply(code, &[]);
+        bytes[9] = 1;
+        // An SOA of the root, with a TTL above its minimum, so that the minimum counts.
+        bytes.extend_from_slice(&[0, 0, 6, 0, 1, 0, 0, 0xFF, 0xFF, 0, 22, 0, 0]);
+        bytes.extend_from_slice(&[0; 16]);
+        bytes.extend_from_slice(&ttl.to_be_bytes());
+        bytes
+    }
+
+    /// The answer with this server's address, to be kept for `ttl` seconds.
+    fn address_for(&self, last: u8, ttl: u32) -> Vec<u8> {
+        let mut bytes = self.address(last);
+        let at = self.head.len() + 6; // behind name, type and class
+        bytes[at..at + 4].copy_from_slice(&ttl.to_be_bytes());
+        bytes
     }
 
     /// An answer with these flags (a response code is one) and these records of the name asked for.
@@ -181,7 +201,7 @@ async fn answer_tcp(mut stream: TcpStream, from: SocketAddr, script: Script, log
 
 /// No system's files, and patience: only servers that never answer may decide anything by time.
 fn resolver_of(servers: impl IntoIterator<Item = SocketAddr>) -> Builder {
-    let builder = Resolver::builder().hosts_path("/nowhere/hosts").resolv_conf_path("/nowhere/resolv.conf");
+    let builder = Resolver::builder().hosts_path("/nowhere/hosts").resolv_conf_path("/nowhere/resolv.conf").cache(0);
     builder.servers(servers).resolution_delay(Duration::from_secs(30)).timeout(Duration::from_secs(30))
 }
 
