@@ -115,17 +115,21 @@ impl Condition {
         }
     }
 
-    /// Waits until `predicate` is true. It is asked with the lock held, at once and after each notification.
+    /// Waits until `predicate` is true, or is `Some`, and gives that. It is asked with the lock held, at once and after
+    /// each notification.
     ///
     /// # Errors
     /// As [`wait`](Condition::wait).
-    pub fn wait_for<P: FnMut() -> bool>(&self, mut predicate: P) -> impl Future<Output = Result<()>> + use<P> {
+    pub fn wait_for<R: Truth, P: FnMut() -> R>(&self, mut predicate: P) -> impl Future<Output = Result<R>> + use<R, P> {
         let this = self.clone();
         async move {
-            while !predicate() {
+            loop {
+                let answer = predicate();
+                if answer.is_true() {
+                    return Ok(answer);
+                }
                 this.wait().await?;
             }
-            Ok(())
         }
     }
 
@@ -154,6 +158,24 @@ impl Condition {
         for waiter in self.shared.line.waiting(n) {
             waiter.wake(&self.shared.bound);
         }
+    }
+}
+
+/// What the predicate of [`Condition::wait_for`] answers.
+pub trait Truth {
+    /// Whether the wait is over.
+    fn is_true(&self) -> bool;
+}
+
+impl Truth for bool {
+    fn is_true(&self) -> bool {
+        *self
+    }
+}
+
+impl<T> Truth for Option<T> {
+    fn is_true(&self) -> bool {
+        self.is_some()
     }
 }
 

@@ -28,7 +28,7 @@ mod semaphore;
 
 pub use barrier::Barrier;
 pub use bounded_semaphore::{BoundedSemaphore, BoundedSemaphorePermit};
-pub use condition::Condition;
+pub use condition::{Condition, Truth};
 pub use event::{Event, EventWait};
 pub use lock::{Lock, LockAcquire, LockGuard};
 pub use semaphore::{Acquire, Semaphore, SemaphorePermit};
