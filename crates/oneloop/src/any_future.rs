@@ -14,11 +14,12 @@ use std::{
     hash::{Hash, Hasher},
     panic::resume_unwind,
     pin::Pin,
-    rc::{Rc, Weak},
+    rc::Rc,
     task::{Context, Poll},
 };
 
 use crate::{
+    cancel::{CancelTarget, cancel},
     debug::panic_message,
     error::{Error, Result},
     event_loop::{Core, running},
@@ -48,8 +49,6 @@ pub struct AnyFuture<T: 'static> {
     take: fn(&FutureState<T>) -> Outcome<T>,
     /// Counts as a handle of the task, if it is one.
     task: Option<Task<T>>,
-    /// Its loop, which may be gone before it.
-    core: Weak<Core>,
 }
 
 /// Whatever can be awaited: tasks, settable futures, [`AnyFuture`]s, references to these, and Rust's own futures, of
@@ -72,17 +71,14 @@ pub fn ensure_future<A: EnsureFuture>(awaitable: A) -> AnyFuture<A::Value> {
 }
 
 impl<T: 'static> AnyFuture<T> {
-    pub(crate) fn new(target: Rc<dyn Awaitable<T>>, core: Weak<Core>) -> AnyFuture<T> {
-        AnyFuture { target, take: FutureState::take, task: None, core }
+    pub(crate) fn new(target: Rc<dyn Awaitable<T>>) -> AnyFuture<T> {
+        AnyFuture { target, take: FutureState::take, task: None }
     }
 
     /// Asks it to stop, as its own `cancel` does: a task is asked, a settable future is cancelled, a gather asks all
     /// its children. False if it is done.
     pub fn cancel(&self) -> bool {
-        // Between two runs the loop is made current, so that steps are queued in order with other calls.
-        let idle = self.core.upgrade().filter(|core| !core.running.get());
-        let _entered = idle.as_ref().map(Core::enter);
-        self.target.cancel_target()
+        self.state().home.upgrade().is_some_and(|core| cancel(&core, self.target.clone()))
     }
 
     /// Whether it has ended, in whatever way.
@@ -123,7 +119,7 @@ impl<T: 'static> AnyFuture<T> {
         let this = self.clone();
         let listener = Listener::once(move || callback(&this));
         let id = CallbackId::of(&listener);
-        if let Some(core) = self.core.upgrade() {
+        if let Some(core) = self.state().home.upgrade() {
             self.state().listen(&core, listener, 0);
         }
         id
@@ -179,6 +175,9 @@ pub(crate) trait Watched {
 
     fn cancel(&self) -> bool;
 
+    /// Itself, for a request to cancel.
+    fn target(&self) -> Rc<dyn CancelTarget>;
+
     /// Which future it is.
     fn id(&self) -> *const ();
 }
@@ -225,6 +224,10 @@ impl<T: 'static> Watched for AnyFuture<T> {
         AnyFuture::cancel(self)
     }
 
+    fn target(&self) -> Rc<dyn CancelTarget> {
+        self.target.clone()
+    }
+
     fn id(&self) -> *const () {
         self.identity()
     }
@@ -245,7 +248,7 @@ impl<T> FutureState<T> {
 
 impl<T: 'static> Clone for AnyFuture<T> {
     fn clone(&self) -> AnyFuture<T> {
-        AnyFuture { target: self.target.clone(), take: self.take, task: self.task.clone(), core: self.core.clone() }
+        AnyFuture { target: self.target.clone(), take: self.take, task: self.task.clone() }
     }
 }
 
@@ -269,8 +272,7 @@ impl<T: 'static> EnsureFuture for Task<T> {
     type Value = T;
 
     fn ensure_future(self) -> AnyFuture<T> {
-        let (target, core) = (self.inner.clone(), self.core.clone());
-        AnyFuture { task: Some(self), ..AnyFuture::new(target, core) }
+        AnyFuture { target: self.inner.clone(), take: FutureState::take, task: Some(self) }
     }
 }
 
@@ -286,8 +288,7 @@ impl<T: 'static> EnsureFuture for SettableFuture<T> {
     type Value = T;
 
     fn ensure_future(self) -> AnyFuture<T> {
-        let core = self.home();
-        AnyFuture::new(self.target(), core)
+        AnyFuture::new(self.target())
     }
 }
 

@@ -65,7 +65,7 @@ impl Builder {
         let core = Rc::new_cyclic(|me| Core {
             me: me.clone(),
             ready: RefCell::new(VecDeque::new()),
-            spare: Cell::default(),
+            wakers: RefCell::default(),
             tasks: RefCell::new(Slab::new()),
             timers: RefCell::default(),
             selector,

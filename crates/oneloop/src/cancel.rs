@@ -7,25 +7,73 @@
 //!
 //! - `cancel()` runs nothing: the request is delivered at the task's next step.
 //! - A request is delivered once (an edge, not a level): a task that goes on afterwards isn't cancelled again.
-//! - It travels down: if the task awaits another task or a future, that one is cancelled, and answers.
+//! - It travels down: if the task awaits another task or a future, that one is cancelled, and answers. The way down is
+//!   a loop and no recursion: a chain of tasks may be longer than the stack is deep, or a circle.
 //!
 //! Counterparts: `Task.cancel`, `_fut_waiter`, `_must_cancel`, `_num_cancels_requested` (`tasks.py`). .NET passes a
 //! `CancellationToken` by hand, and it is a level.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::Cell,
+    ptr,
+    rc::Rc,
+    task::{RawWakerVTable, Waker},
+};
 
-use crate::event_loop::with_running;
+use crate::{
+    event_loop::{Core, with_running},
+    ready::TaskId,
+};
 
 /// Something a task can wait for that can be cancelled itself: a task, a settable future, a gather.
 pub(crate) trait CancelTarget {
-    /// Cancels it. False if it is done already: then the waiting task itself has to take the cancellation.
-    fn cancel_target(&self) -> bool;
+    /// Whether a request would still do something. If not, the task that waits for it has to take the request itself.
+    fn takes_request(&self) -> bool;
+
+    /// Takes a request, and has it go on to what this one waits for in turn, if that takes it.
+    fn request(self: Rc<Self>, core: &Core, way: &mut Way);
+
+    /// The request has gone on, and all below this one have had it.
+    fn passed(&self) {}
 
     /// Whether it is about to end though it has not: so who waits for it is about to be woken, and must not be woken
     /// for a cancellation ahead of that. True of a gather whose children have ended and not told it yet.
     fn is_ending(&self) -> bool {
         false
     }
+}
+
+/// The way of a request: those who are still to have it, the next one last.
+pub(crate) struct Way(Vec<Hop>);
+
+enum Hop {
+    Down(Rc<dyn CancelTarget>),
+    Up(Rc<dyn CancelTarget>),
+}
+
+impl Way {
+    /// Sends the request on to `target`. Of several, the last that is named here has it first.
+    pub(crate) fn down(&mut self, target: Rc<dyn CancelTarget>) {
+        self.0.push(Hop::Down(target));
+    }
+}
+
+/// Cancels `target` of this loop, or rather the innermost of what it waits for. False if it is done.
+pub(crate) fn cancel(core: &Core, target: Rc<dyn CancelTarget>) -> bool {
+    if !target.takes_request() {
+        return false;
+    }
+    let mut way = Way(vec![Hop::Down(target)]);
+    while let Some(hop) = way.0.pop() {
+        match hop {
+            Hop::Down(target) => {
+                way.0.push(Hop::Up(target.clone()));
+                target.request(core, &mut way);
+            }
+            Hop::Up(target) => target.passed(),
+        }
+    }
+    true
 }
 
 /// What a task waits for, if it is something that can be cancelled in the task's place (asyncio: `_fut_waiter`).
@@ -38,9 +86,34 @@ pub(crate) struct Step {
     thrown: Cell<bool>,
     /// What the task has begun to wait for in this step.
     waiting: Cell<Waiting>,
+    /// The task, and what tells the waker that its step was lent from all others.
+    lent: Cell<Option<(TaskId, *const (), &'static RawWakerVTable)>>,
 }
 
 impl Step {
+    /// `task` is stepped with `waker` now.
+    pub(crate) fn lend(&self, task: TaskId, waker: &Waker) {
+        self.lent.set(Some((task, waker.data(), waker.vtable())));
+    }
+
+    /// The step is over.
+    pub(crate) fn end(&self) {
+        self.lent.set(None);
+    }
+
+    /// The task whose step was lent this very waker.
+    pub(crate) fn task_lent(&self, waker: &Waker) -> Option<TaskId> {
+        let (task, data, vtable) = self.lent.get()?;
+        (data == waker.data() && ptr::eq(vtable, waker.vtable())).then_some(task)
+    }
+
+    /// The task that is stepped waits for something that can be cancelled in its place. Of several such leaves in one
+    /// task (inside a foreign `join!`), the last one is cancelled; a sleep or a socket takes the cancellation itself.
+    pub(crate) fn wait_for(&self, target: Rc<dyn CancelTarget>) {
+        let before = self.waiting.replace(Some(target));
+        drop(before);
+    }
+
     /// Whether a cancellation is still to be taken: when the body ends or suspends without any leaf of ours having
     /// seen it, the task itself takes it.
     pub(crate) fn take_undelivered(&self) -> bool {
@@ -49,12 +122,17 @@ impl Step {
 
     /// What belongs to the step of one task, while another one is stepped inside of it (an eager start).
     pub(crate) fn set_aside(&self) -> Step {
-        Step { thrown: Cell::new(self.thrown.take()), waiting: Cell::new(self.waiting.take()) }
+        Step {
+            thrown: Cell::new(self.thrown.take()),
+            waiting: Cell::new(self.waiting.take()),
+            lent: Cell::new(self.lent.take()),
+        }
     }
 
     /// Takes that up again.
     pub(crate) fn resume(&self, step: Step) {
         self.thrown.set(step.thrown.take());
+        self.lent.set(step.lent.take());
         drop(self.waiting.replace(step.waiting.take()));
     }
 }
@@ -67,23 +145,46 @@ pub(crate) struct Cancellation {
     must_cancel: Cell<bool>,
     /// Requests less withdrawals (asyncio: `cancelling()`).
     requests: Cell<u32>,
+    /// A request is on its way through this task: if it comes here again, the tasks wait for each other in a circle.
+    on_its_way: Cell<bool>,
 }
 
 impl Cancellation {
-    /// Counts a request and sends it down. True if somebody below has taken it, or is about to end; else the task must
-    /// be woken. If nobody has taken it, it is thrown at the task's next step.
-    pub(crate) fn request(&self) -> bool {
-        self.requests.set(self.requests.get() + 1);
-        self.pass_down()
+    /// Whether a request isn't on its way through here already.
+    pub(crate) fn takes_request(&self) -> bool {
+        !self.on_its_way.get()
     }
 
-    /// `cancel()` of what the task waits for may call back into the loop, so no borrow is held meanwhile.
-    fn pass_down(&self) -> bool {
-        let target = self.waiting.take();
-        self.waiting.set(target.clone());
-        let taken = target.as_ref().is_some_and(|target| target.cancel_target());
-        self.must_cancel.set(!taken);
-        taken || target.is_some_and(|target| target.is_ending())
+    /// Counts a request and sends it down. False if the task must be stepped, since it has one to take itself and
+    /// nobody below is about to wake it.
+    pub(crate) fn request(&self, way: &mut Way) -> bool {
+        self.requests.set(self.requests.get() + 1);
+        self.on_its_way.set(true);
+        let below = self.waiting().filter(|below| below.takes_request());
+        match below {
+            Some(below) => way.down(below),
+            None => self.must_cancel.set(true),
+        }
+        !self.must_be_stepped()
+    }
+
+    pub(crate) fn passed(&self) {
+        self.on_its_way.set(false);
+    }
+
+    fn must_be_stepped(&self) -> bool {
+        self.must_cancel.get() && !self.waiting().is_some_and(|below| below.is_ending())
+    }
+
+    fn waiting(&self) -> Waiting {
+        let waiting = self.waiting.take();
+        self.waiting.set(waiting.clone());
+        waiting
+    }
+
+    /// The task will not be stepped again. What it had waited for may be the last that keeps a chain of others.
+    pub(crate) fn forget(&self) {
+        drop(self.waiting.take());
     }
 
     /// A step begins: a request that waits for it is thrown. What a task that has ended had begun to wait for is
@@ -95,9 +196,12 @@ impl Cancellation {
     }
 
     /// A step ends with `Pending`. True if the task must be stepped again to take a request of its own making.
-    pub(crate) fn suspend(&self, step: &Step) -> bool {
-        self.waiting.swap(&step.waiting);
-        self.must_cancel.get() && !self.pass_down()
+    pub(crate) fn suspend(&self, core: &Core) -> bool {
+        self.waiting.swap(&core.step.waiting);
+        if self.must_cancel.take() && !self.waiting().is_some_and(|below| cancel(core, below)) {
+            self.must_cancel.set(true);
+        }
+        self.must_be_stepped()
     }
 
     /// Whether a request waits for the next step.
@@ -136,14 +240,7 @@ pub(crate) fn take_cancellation() -> bool {
     with_running(|core| core.step.thrown.take()).unwrap_or(false)
 }
 
-/// Says that the current task waits for something that can be cancelled in its place. Of several such leaves in one
-/// task (inside a foreign `join!`), the last one is cancelled; a sleep or a socket takes the cancellation itself.
-pub(crate) fn waiting_for(target: Rc<dyn CancelTarget>) {
-    let before = with_running(|core| core.step.waiting.replace(Some(target)));
-    drop(before);
-}
-
-/// Takes that back: the leaf is dropped, in the step in which it was polled. A request must not go where nobody waits.
+/// The leaf is dropped, in the step in which it was polled. A request must not go where nobody waits.
 pub(crate) fn not_waiting_for(target: *const ()) {
     let gone = with_running(|core| {
         let waiting = core.step.waiting.take()?;

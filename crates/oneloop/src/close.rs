@@ -40,8 +40,8 @@ impl Core {
             self.observe(|| Event::Drop { task: id, reason: StepResult::Cancelled });
         }
         self.drop_each(self.ready.take());
-        let timers = self.timers.borrow_mut().take_all();
-        self.drop_each(timers);
+        let timers = self.timers.take();
+        self.drop_each(timers.slots);
         self.drop_each(self.selector.take_waiters());
         self.drop_each(self.jobs.close());
         self.drop_each(self.inbox.close());

@@ -17,7 +17,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     future::Future,
     ops::Deref,
     panic::{Location, resume_unwind},
@@ -47,6 +46,7 @@ use crate::{
     task::{AnyTask, TaskInner},
     task_ref::current_id,
     timers::{Action, TimerId, Timers},
+    wakers::OwnWaker,
 };
 
 thread_local! {
@@ -81,8 +81,8 @@ pub(crate) struct Core {
     pub(crate) me: Weak<Core>,
     /// What is to run, in order.
     pub(crate) ready: ReadyQueue,
-    /// An empty queue with the memory of a past one.
-    pub(crate) spare: Cell<VecDeque<Ready>>,
+    /// Wakers that no task has now, for the next ones.
+    pub(crate) wakers: RefCell<Vec<OwnWaker>>,
     /// Every task that has not ended.
     pub(crate) tasks: RefCell<Slab<TaskSlot>>,
     pub(crate) timers: RefCell<Timers>,
@@ -146,12 +146,17 @@ impl EventLoop {
         let entered = self.core.enter();
         let task = future.into_task();
         drop(entered);
-        let (event_loop, task_is_ours) = (self.0.clone(), Rc::new(()));
-        let waits = Rc::downgrade(&task_is_ours);
-        let stop_if_waiting = move || waits.upgrade().map_or((), |_| event_loop.stop());
-        task.inner.state.listen(&self.core, Listener::once(stop_if_waiting), 0);
-        self.run_forever()?;
-        drop(task_is_ours);
+        let (event_loop, this_run) = (self.0.clone(), Rc::new(Cell::new(true)));
+        let run_of_task = this_run.clone();
+        let stop = move || {
+            if run_of_task.get() {
+                event_loop.stop();
+            }
+        };
+        task.inner.state.listen(&self.core, Listener::once(stop), 0);
+        let ran = self.run_forever();
+        this_run.set(false); // a task that outlives its run must not stop another
+        ran?;
         match task.inner.state.take() {
             Outcome::Finished(result) => result,
             Outcome::Cancelled => Err(Error::Cancelled),
@@ -221,8 +226,9 @@ impl LoopRef {
         }
 
         // 4. Run what is ready now, and nothing that becomes ready meanwhile.
-        let mut batch = core.ready.replace(core.spare.take());
-        for next in batch.drain(..) {
+        let count = core.ready.borrow().len();
+        for _ in 0..count {
+            let Some(next) = core.next_ready() else { break };
             match next {
                 Ready::Step(task) => core.step(task),
                 Ready::Timer(timer) => core.fence(|| core.fire(timer)),
@@ -230,7 +236,6 @@ impl LoopRef {
                 Ready::Notify(listener, which) => core.fence(move || listener.run(which)),
             }
         }
-        core.spare.set(batch); // its memory is the next turn's queue
         core.observe(|| Event::TurnEnd);
         Ok(())
     }
@@ -238,6 +243,10 @@ impl LoopRef {
 // ANCHOR_END: run_once
 
 impl Core {
+    fn next_ready(&self) -> Option<Ready> {
+        self.ready.borrow_mut().pop_front()
+    }
+
     /// Queues what other threads have left.
     fn open_letters(&self) {
         if !self.inbox.has_letters() {
@@ -267,7 +276,7 @@ impl Core {
         self.waking.set(WokenBy::Timer);
         let action = self.timers.borrow_mut().remove(timer);
         match action {
-            Some(Action::Wake(waker)) => waker.wake(),
+            Some(Action::Wake(sleeper)) => self.wake(sleeper),
             Some(Action::Call(callback)) => callback.run(),
             None => {}
         }
@@ -293,11 +302,6 @@ impl Core {
             self.observe(|| Event::Drop { task: id, reason: result });
             self.fence(move || drop((gone, task)));
         }
-    }
-
-    pub(crate) fn task(&self, id: TaskId) -> Option<Rc<dyn AnyTask>> {
-        let tasks = self.tasks.borrow();
-        tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation).map(|slot| slot.task.clone())
     }
 
     /// Puts a task's step at the end of the queue, unless it is there or the task is gone: what every wake comes to.
@@ -330,7 +334,7 @@ impl Core {
         let inner = TaskInner::new(id, self, future);
         if self.closed.get() {
             inner.abandon(self);
-            return Task { inner, core: Rc::downgrade(self) };
+            return Task { inner };
         }
         self.tasks.borrow_mut().insert(TaskSlot {
             task: inner.clone(),
@@ -340,7 +344,7 @@ impl Core {
         let at = Location::caller();
         self.observe(|| Event::Spawn { task: id, parent: current_id(), at });
         self.schedule(id);
-        Task { inner, core: Rc::downgrade(self) }
+        Task { inner }
     }
 
     pub(crate) fn add_timer(&self, when: Instant, action: Action) -> TimerId {
@@ -356,10 +360,6 @@ impl Core {
             self.observe(|| Event::TimerCancel { timer: timer.number() });
         }
         drop(action);
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        self.clock.now()
     }
 
     /// Makes this the running loop of the thread, until the guard goes.

@@ -179,6 +179,17 @@ impl Core {
     }
 }
 
+impl<T> FutureState<T> {
+    /// As `report_error`, for a future that isn't a task.
+    pub(crate) fn report_dropped(&self) {
+        if self.has_unseen_error()
+            && let Some(core) = self.home.upgrade()
+        {
+            core.report_error(None, self);
+        }
+    }
+}
+
 /// Drops what a panic carried. Its destructor may panic as well, and is given up on then.
 fn forget_if_it_panics(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

@@ -4,7 +4,7 @@
 //! asyncio `Task` is a subclass of `Future`; here both have one of these. Neighbours: `task.rs`, `settable.rs` and
 //! `gather.rs` are made of it; `event_loop.rs` runs what it schedules. Invariants:
 //!
-//! - An outcome is set once.
+//! - An outcome is set once. It is never borrowed while user code runs: to be copied it is taken out and put back.
 //! - Waiting tasks and done-callbacks stand in *one* list and are scheduled in its order: never run inline. A C#
 //!   `SetResult` runs the continuation inside the call unless told otherwise; here it always takes another turn.
 //! - A waiter that is dropped leaves the list.
@@ -17,17 +17,17 @@ use std::{
     future::Future,
     panic::resume_unwind,
     pin::Pin,
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Context, Poll, Waker},
 };
 
 use crate::{
-    cancel::{CancelTarget, not_waiting_for, take_cancellation, waiting_for},
+    cancel::{CancelTarget, not_waiting_for, take_cancellation},
     error::{Error, Result},
-    event_loop::Core,
+    event_loop::{Core, running},
     handle::Listener,
-    ready::{Ready, TaskId},
-    task_ref::current_id,
+    ready::{Ready, Sleeper, TaskId},
+    waiters::{Waiter, Waiters},
 };
 
 /// How a future or a task ended, or that it has not.
@@ -43,77 +43,35 @@ pub(crate) enum Outcome<T> {
     Taken,
 }
 
-/// One entry of the list of those who wait.
-pub(crate) enum Waiter {
-    /// A task that awaits. The key is how it finds its entry again.
-    Wake(u32, Waker),
-    /// A done-callback, and which of the things that it watches this is.
-    Notify(Rc<Listener>, u32),
-}
-
-/// Most futures have one waiter at most, so one needs no allocation.
-#[derive(Default)]
-enum Waiters {
-    #[default]
-    None,
-    One(Waiter),
-    Many(Vec<Waiter>),
-}
-
-impl Waiters {
-    fn push(&mut self, waiter: Waiter) {
-        match self {
-            Waiters::None => *self = Waiters::One(waiter),
-            Waiters::Many(list) => list.push(waiter),
-            Waiters::One(_) => {
-                let Waiters::One(first) = std::mem::replace(self, Waiters::None) else { return };
-                *self = Waiters::Many(vec![first, waiter]);
-            }
-        }
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [Waiter] {
-        match self {
-            Waiters::None => &mut [],
-            Waiters::One(waiter) => std::slice::from_mut(waiter),
-            Waiters::Many(list) => list,
-        }
-    }
-
-    fn remove(&mut self, is_it: impl Fn(&Waiter) -> bool) -> Option<Waiter> {
-        let at = self.as_mut_slice().iter().position(is_it)?;
-        match self {
-            Waiters::Many(list) => Some(list.remove(at)),
-            _ => match std::mem::replace(self, Waiters::None) {
-                Waiters::One(waiter) => Some(waiter),
-                _ => None,
-            },
-        }
-    }
-}
-
 /// An outcome and those who wait for it.
 pub(crate) struct FutureState<T> {
     pub(crate) outcome: RefCell<Outcome<T>>,
-    /// Never lent to user code: taken, changed and put back.
-    waiters: Cell<Waiters>,
+    waiters: RefCell<Waiters>,
     next_key: Cell<u32>,
     /// Somebody was given a copy of the result.
     pub(crate) seen: Cell<bool>,
+    /// The loop on which it is waited for. It may be gone first.
+    pub(crate) home: Weak<Core>,
 }
 
 impl<T> FutureState<T> {
-    pub(crate) fn new() -> FutureState<T> {
+    pub(crate) fn new(home: Weak<Core>) -> FutureState<T> {
         FutureState {
             outcome: RefCell::new(Outcome::Pending),
-            waiters: Cell::new(Waiters::None),
+            waiters: RefCell::default(),
             next_key: Cell::new(0),
             seen: Cell::new(false),
+            home,
         }
     }
 
     pub(crate) fn is_done(&self) -> bool {
         !matches!(*self.outcome.borrow(), Outcome::Pending)
+    }
+
+    /// Whether somebody waits who will look at the outcome.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.waiters.borrow_mut().as_mut_slice().iter().any(|waiter| matches!(waiter, Waiter::Wake(..)))
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -136,7 +94,7 @@ impl<T> FutureState<T> {
             return false;
         }
         *self.outcome.borrow_mut() = outcome;
-        match self.waiters.replace(Waiters::None) {
+        match self.waiters.take() {
             Waiters::None => {}
             Waiters::One(waiter) => schedule(core, waiter),
             Waiters::Many(list) => list.into_iter().for_each(|waiter| schedule(core, waiter)),
@@ -160,42 +118,38 @@ impl<T> FutureState<T> {
         if self.is_done() {
             core.push(Ready::Notify(listener, which));
         } else {
-            let mut waiters = self.waiters.take();
-            waiters.push(Waiter::Notify(listener, which));
-            self.waiters.set(waiters);
+            self.waiters.borrow_mut().push(Waiter::Notify(listener, which));
         }
     }
 
-    /// Puts a task's waker at the end of the list, or in place of its old one if `key` says that it has one.
-    pub(crate) fn wait(&self, key: Option<u32>, waker: &Waker) -> u32 {
-        let mut waiters = self.waiters.take();
+    /// Puts `sleeper` at the end of the list, or in the place of the one who has `key` there.
+    pub(crate) fn wait(&self, key: Option<u32>, sleeper: Sleeper) -> u32 {
+        let mut waiters = self.waiters.borrow_mut();
         let known = waiters.as_mut_slice().iter_mut().find_map(|waiter| match waiter {
-            Waiter::Wake(its, waker) if Some(*its) == key => Some(waker),
+            Waiter::Wake(its, sleeper) if Some(*its) == key => Some((*its, sleeper)),
             _ => None,
         });
-        let (key, _old) = match (known, key) {
-            (Some(old), Some(key)) if old.will_wake(waker) => (key, None),
-            (Some(old), Some(key)) => (key, Some(std::mem::replace(old, waker.clone()))),
-            _ => {
+        let (key, old) = match known {
+            Some((key, known)) => (key, Some(std::mem::replace(known, sleeper))),
+            None => {
                 let key = self.next_key.get();
                 self.next_key.set(key.wrapping_add(1));
-                waiters.push(Waiter::Wake(key, waker.clone()));
+                waiters.push(Waiter::Wake(key, sleeper));
                 (key, None)
             }
         };
-        self.waiters.set(waiters);
+        drop(waiters);
+        drop(old); // may be foreign
         key
     }
 
     /// Takes an entry out of the list, and drops it once nothing is borrowed. Whether it was there.
     pub(crate) fn remove(&self, is_it: impl Fn(&Waiter) -> bool) -> bool {
-        let mut waiters = self.waiters.take();
-        let gone = waiters.remove(is_it);
-        self.waiters.set(waiters);
+        let gone = self.waiters.borrow_mut().remove(is_it);
         gone.is_some()
     }
 
-    /// Takes a task's waker out of the list.
+    /// Takes one who waits out of the list.
     pub(crate) fn leave(&self, key: u32) {
         self.remove(|waiter| matches!(waiter, Waiter::Wake(its, _) if *its == key));
     }
@@ -203,7 +157,7 @@ impl<T> FutureState<T> {
 
 fn schedule(core: &Core, waiter: Waiter) {
     match waiter {
-        Waiter::Wake(_, waker) => core.fence(|| waker.wake()), // a foreign waker may panic: the next one is woken still
+        Waiter::Wake(_, sleeper) => core.wake(sleeper),
         Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),
     }
 }
@@ -225,7 +179,7 @@ pub struct Awaiting<T> {
     key: Option<u32>,
 }
 
-impl<T> Awaiting<T> {
+impl<T: 'static> Awaiting<T> {
     pub(crate) fn new(target: Rc<dyn Awaitable<T>>) -> Awaiting<T> {
         Awaiting { target, key: None }
     }
@@ -235,29 +189,40 @@ impl<T> Awaiting<T> {
         &mut self,
         cx: &mut Context<'_>,
         take: impl FnOnce(&FutureState<T>) -> Outcome<T>,
-    ) -> Poll<Result<T>>
-    where
-        T: 'static,
-    {
+    ) -> Poll<Result<T>> {
         if take_cancellation() {
             return Poll::Ready(Err(Error::Cancelled));
         }
-        let state = self.target.state();
-        match take(state) {
-            Outcome::Pending => {
-                let me = current_id();
-                if me.is_some() && me == self.target.task_id() {
-                    return Poll::Ready(Err(Error::Runtime("Task cannot await on itself")));
-                }
-                self.key = Some(state.wait(self.key, cx.waker()));
-                waiting_for(self.target.clone());
-                Poll::Pending
-            }
-            Outcome::Finished(result) => Poll::Ready(result),
-            Outcome::Cancelled => Poll::Ready(Err(Error::Cancelled)),
+        let result = match take(self.target.state()) {
+            Outcome::Pending => match self.wait(cx.waker()) {
+                Ok(()) => return Poll::Pending,
+                Err(error) => Err(error),
+            },
+            Outcome::Finished(result) => result,
+            Outcome::Cancelled => Err(Error::Cancelled),
             Outcome::Panicked(payload) => resume_unwind(payload),
-            Outcome::Taken => Poll::Ready(Err(Error::InvalidState("the result was taken by another await"))),
+            Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
+        };
+        self.key = None; // there is no list any more
+        Poll::Ready(result)
+    }
+
+    /// Leaves word of who waits: with the target for its end, with the task for a request to cancel it.
+    fn wait(&mut self, waker: &Waker) -> Result<()> {
+        let state = self.target.state();
+        let Some(core) = running().or_else(|| state.home.upgrade()) else {
+            return Err(Error::Runtime("Event loop is closed"));
+        };
+        if Rc::as_ptr(&core) != state.home.as_ptr() {
+            return Err(Error::Runtime("Task got Future attached to a different loop"));
         }
+        let me = core.current.get();
+        if me.is_some() && me == self.target.task_id() {
+            return Err(Error::Runtime("Task cannot await on itself"));
+        }
+        self.key = Some(state.wait(self.key, Sleeper::new(&core, waker)));
+        core.step.wait_for(self.target.clone());
+        Ok(())
     }
 }
 

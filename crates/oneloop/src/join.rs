@@ -14,16 +14,17 @@ use std::{
 };
 
 use crate::{
-    cancel::CancelTarget,
+    cancel::cancel,
     debug::panic_message,
     error::{Error, Result},
-    event_loop::{Core, running},
-    future::{Awaitable, Awaiting, FutureState, Outcome, Waiter},
+    event_loop::running,
+    future::{Awaitable, Awaiting, FutureState, Outcome},
     handle::Listener,
     loop_ref::LoopRef,
     ready::TaskId,
     task::TaskInner,
     task_ref::TaskRef,
+    waiters::Waiter,
 };
 
 /// A handle to a task. Awaiting it by value moves the result out; awaiting `&task` clones it, so several may wait.
@@ -43,18 +44,13 @@ use crate::{
 #[must_use = "a task that nobody awaits still runs, but its errors are only reported; say `drop(task)` to mean that"]
 pub struct Task<T: 'static> {
     pub(crate) inner: Rc<TaskInner<T>>,
-    /// Its loop, which may be gone before the handle.
-    pub(crate) core: Weak<Core>,
 }
 
 impl<T: 'static> Task<T> {
     /// Asks the task to stop: the await that it is in returns `Err(Cancelled)` at its next step. Nothing runs now.
     /// The task may clean up, and may refuse by going on. False if it is done already.
     pub fn cancel(&self) -> bool {
-        // Between two runs the loop is made current, so that the task's step is queued in order with other calls.
-        let idle = self.core.upgrade().filter(|core| !core.running.get());
-        let _entered = idle.as_ref().map(Core::enter);
-        self.inner.cancel_target()
+        self.inner.state.home.upgrade().is_some_and(|core| cancel(&core, self.inner.clone()))
     }
 
     /// Whether it has ended, in whatever way.
@@ -89,7 +85,7 @@ impl<T: 'static> Task<T> {
 
     /// Gives it another name, for reports and logs.
     pub fn set_name(&self, name: &str) {
-        self.inner.header.rename(name, self.core.upgrade());
+        self.inner.header.rename(name, self.inner.state.home.upgrade());
     }
 
     /// A copy of its value, without waiting.
@@ -121,7 +117,7 @@ impl<T: 'static> Task<T> {
         let this = self.clone();
         let listener = Listener::once(move || callback(&this));
         let id = CallbackId::of(&listener);
-        if let Some(core) = self.core.upgrade() {
+        if let Some(core) = self.inner.state.home.upgrade() {
             self.inner.state.listen(&core, listener, 0);
         }
         id
@@ -135,7 +131,7 @@ impl<T: 'static> Task<T> {
 
     /// The loop that it runs on, unless that is gone.
     pub fn get_loop(&self) -> Option<LoopRef> {
-        self.core.upgrade().map(|core| LoopRef { core })
+        self.inner.state.home.upgrade().map(|core| LoopRef { core })
     }
 }
 
@@ -158,7 +154,7 @@ impl<T: 'static> Clone for Task<T> {
     fn clone(&self) -> Task<T> {
         let handles = &self.inner.header.handles;
         handles.set(handles.get() + 1);
-        Task { inner: self.inner.clone(), core: self.core.clone() }
+        Task { inner: self.inner.clone() }
     }
 }
 
@@ -168,7 +164,7 @@ impl<T: 'static> Drop for Task<T> {
         self.inner.header.handles.set(left);
         if left == 0
             && self.inner.state.has_unseen_error()
-            && let Some(core) = self.core.upgrade()
+            && let Some(core) = self.inner.state.home.upgrade()
         {
             core.report_error(Some(TaskRef::from(&*self)), &self.inner.state);
         }
@@ -189,7 +185,7 @@ impl<T: Clone + 'static> IntoFuture for &Task<T> {
     type IntoFuture = AwaitingRef<T>;
 
     fn into_future(self) -> AwaitingRef<T> {
-        AwaitingRef::new(self.inner.clone())
+        AwaitingRef { awaiting: Awaiting::new(self.inner.clone()), _task: Some(self.clone()) }
     }
 }
 
@@ -221,11 +217,16 @@ pub fn create_task<T: 'static>(future: impl Future<Output = Result<T>> + 'static
 
 /// Waits for a task or a settable future and clones its result, so that several can wait: `(&task).await`.
 #[must_use = "futures do nothing unless awaited"]
-pub struct AwaitingRef<T>(Awaiting<T>);
+pub struct AwaitingRef<T: 'static> {
+    awaiting: Awaiting<T>,
+    /// Whoever waits for a task has a handle to it: an error isn't reported while it can still be seen.
+    _task: Option<Task<T>>,
+}
 
-impl<T> AwaitingRef<T> {
+impl<T: 'static> AwaitingRef<T> {
+    /// For what isn't a task.
     pub(crate) fn new(target: Rc<dyn Awaitable<T>>) -> AwaitingRef<T> {
-        AwaitingRef(Awaiting::new(target))
+        AwaitingRef { awaiting: Awaiting::new(target), _task: None }
     }
 }
 
@@ -233,20 +234,30 @@ impl<T: Clone + 'static> Future for AwaitingRef<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        self.0.poll_done(cx, FutureState::copy)
+        self.awaiting.poll_done(cx, FutureState::copy)
     }
 }
 
 /// Looks at an outcome that others may have as well.
 impl<T> FutureState<T> {
-    /// A copy of the outcome. What was shown isn't reported as unseen.
+    /// A copy of the outcome, which is out of its place meanwhile: `clone` is user code, and may come back to this
+    /// future. What was shown isn't reported as unseen.
     pub(crate) fn copy(&self) -> Outcome<T>
     where
         T: Clone,
     {
-        match &*self.outcome.borrow() {
+        /// Puts the outcome back, also when `clone` panics.
+        struct Lent<'a, T>(&'a FutureState<T>, Outcome<T>);
+        impl<T> Drop for Lent<'_, T> {
+            fn drop(&mut self) {
+                *self.0.outcome.borrow_mut() = std::mem::replace(&mut self.1, Outcome::Taken);
+            }
+        }
+        if !self.is_done() {
+            return Outcome::Pending;
+        }
+        match &Lent(self, self.take()).1 {
             Outcome::Finished(Ok(value)) => Outcome::Finished(Ok(value.clone())),
-            Outcome::Taken => Outcome::Taken,
             other => self.copy_without_value(other),
         }
     }

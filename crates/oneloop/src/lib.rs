@@ -38,7 +38,7 @@
 //!
 //! Tier 2 stands on it, one concept a file: `cancel.rs`, `join.rs` (the handle of a task), `settable.rs`,
 //! `any_future.rs`, `combinators/`, `locks/`, `queues.rs`, `context.rs`, `loop_ref.rs` (the loop's face), `runner.rs`,
-//! `close.rs`, `signals.rs`, `observer.rs`, `net/`.
+//! `close.rs`, `signals.rs`, `waiters.rs`, `wakers.rs`, `observer.rs`, `net/`.
 //!
 //! # What to know before using it
 //!
@@ -86,6 +86,8 @@ mod task_ref;
 mod thread_pool;
 mod threads;
 mod timers;
+mod waiters;
+mod wakers;
 
 pub use any_future::{AnyFuture, AwaitingAny, EnsureFuture, ensure_future};
 pub use builder::Builder;

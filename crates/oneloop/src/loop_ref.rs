@@ -11,12 +11,14 @@ use std::{
 };
 
 use crate::{
+    cancel::cancel,
     error::{Error, Result},
     event_loop::{Core, running},
     handle::{Callback, Handle, TimerHandle},
     join::Task,
     ready::{Ready, TaskId},
     settable::SettableFuture,
+    task::AnyTask,
     timers::Action,
 };
 
@@ -75,7 +77,7 @@ impl LoopRef {
 
     /// Makes a future whose result is set from outside.
     pub fn create_future<T: 'static>(&self) -> SettableFuture<T> {
-        SettableFuture::new(self.clone())
+        SettableFuture::new(Rc::downgrade(&self.core))
     }
 
     /// Ends the run after this turn; the rest of what is ready in it still runs.
@@ -95,7 +97,7 @@ impl LoopRef {
 
     /// Cancels the task with this id. False if it has ended.
     pub fn cancel_task(&self, task: TaskId) -> bool {
-        self.core.task(task).is_some_and(|task| task.cancel_target())
+        self.core.task(task).is_some_and(|task| cancel(&self.core, task))
     }
 }
 
@@ -119,5 +121,14 @@ impl Core {
         const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
         let now = self.clock.now();
         now.checked_add(delay).unwrap_or_else(|| now + CENTURY)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    pub(crate) fn task(&self, id: TaskId) -> Option<Rc<dyn AnyTask>> {
+        let tasks = self.tasks.borrow();
+        tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation).map(|slot| slot.task.clone())
     }
 }

@@ -4,7 +4,7 @@
 //! the loop's own thread finds the running loop and pushes the task's step at once: no lock, no atomic. A wake from
 //! anywhere else (another thread, a destructor at the thread's end, another loop's turn) leaves the task's waker in
 //! the [`Inbox`], which the loop empties in its I/O phase. Neighbours: `event_loop.rs` owns the queue and runs it;
-//! `task.rs` makes one [`TaskWaker`] a task. Invariants:
+//! `wakers.rs` finds each task its [`TaskWaker`]. Invariants:
 //!
 //! - A waker holds a task's id and the inbox, never the future: it is `Send + Sync` though tasks are neither, and a
 //!   waker that outlives its task finds nothing and does nothing.
@@ -14,11 +14,12 @@
 //!
 //! Counterparts: `BaseEventLoop._ready` with `call_soon_threadsafe` and its self-pipe; `SynchronizationContext.Post`.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, task::Waker};
 
 use crate::{
+    event_loop::Core,
     handle::{Callback, Listener},
-    sync::{Arc, AtomicBool, Mutex, Ordering, locked},
+    sync::{Arc, AtomicBool, AtomicU32, Mutex, Ordering, locked},
     timers::TimerId,
 };
 
@@ -116,7 +117,9 @@ impl Inbox {
 
 /// What a task's `Waker` points to.
 pub(crate) struct TaskWaker {
-    task: TaskId,
+    /// The task's id. `wakers.rs` writes it while nobody else has the waker, so its parts always belong together.
+    pub(crate) index: AtomicU32,
+    pub(crate) generation: AtomicU32,
     inbox: Arc<Inbox>,
     /// Whether a letter with this waker waits in the inbox, so that a busy thread can't fill it.
     in_inbox: AtomicBool,
@@ -124,7 +127,13 @@ pub(crate) struct TaskWaker {
 
 impl TaskWaker {
     pub(crate) fn new(task: TaskId, inbox: Arc<Inbox>) -> TaskWaker {
-        TaskWaker { task, inbox, in_inbox: AtomicBool::new(false) }
+        let (index, generation) = (AtomicU32::new(task.index), AtomicU32::new(task.generation));
+        TaskWaker { index, generation, inbox, in_inbox: AtomicBool::new(false) }
+    }
+
+    fn task(&self) -> TaskId {
+        let (index, generation) = (self.index.load(Ordering::Relaxed), self.generation.load(Ordering::Relaxed));
+        TaskId { index, generation }
     }
 
     /// Leaves `this` in the inbox, unless it is there already.
@@ -138,7 +147,7 @@ impl TaskWaker {
     /// the last waker wrote, and with it everything that this thread did before it woke.
     pub(crate) fn opened(&self) -> TaskId {
         self.in_inbox.swap(false, Ordering::AcqRel);
-        self.task
+        self.task()
     }
 }
 
@@ -152,12 +161,40 @@ impl std::task::Wake for TaskWaker {
         let here = crate::event_loop::with_running(|core| {
             let ours = Arc::ptr_eq(&core.inbox, &self.inbox);
             if ours {
-                core.schedule(self.task);
+                core.schedule(self.task());
             }
             ours
         });
         if here != Some(true) {
             TaskWaker::post(self);
+        }
+    }
+}
+
+/// Who waits, and is to be woken: what a leaf keeps of the waker with which it was polled.
+pub(crate) enum Sleeper {
+    /// A task of this loop. It was polled with the very waker that its step was lent, so its id will do.
+    Task(TaskId),
+    /// Whoever stands behind a waker that somebody else has made: a combinator of another crate, another loop.
+    Foreign(Waker),
+}
+
+impl Sleeper {
+    /// Cloning a foreign waker is user code: call it with nothing borrowed.
+    pub(crate) fn new(core: &Core, waker: &Waker) -> Sleeper {
+        match core.step.task_lent(waker) {
+            Some(task) => Sleeper::Task(task),
+            None => Sleeper::Foreign(waker.clone()),
+        }
+    }
+}
+
+impl Core {
+    /// Wakes whoever it is. A foreign waker may panic, or call back into the loop.
+    pub(crate) fn wake(&self, sleeper: Sleeper) {
+        match sleeper {
+            Sleeper::Task(id) => self.schedule(id),
+            Sleeper::Foreign(waker) => self.fence(|| waker.wake()),
         }
     }
 }

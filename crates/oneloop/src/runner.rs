@@ -244,7 +244,9 @@ fn cancel_leftovers(event_loop: &EventLoop) -> Result<()> {
     let finished = event_loop.run_until_complete(async { all_done.await });
     for task in leftovers {
         task.hold(-1);
-        if let Poll::Ready(Outcome::Finished(Err(error))) = task.task.poll_ended(&mut None, Waker::noop()) {
+        if let Poll::Ready(Outcome::Finished(Err(error))) =
+            task.task.poll_ended(&mut None, &event_loop.core, Waker::noop())
+        {
             let context = ExceptionContext::new("unhandled exception during asyncio.run() shutdown");
             event_loop.call_exception_handler(&context.with_error(error).with_task(task));
         }

@@ -31,7 +31,7 @@ use crate::{
     event_loop::{Core, running},
     handle::Listener,
     observer::{Event, Unpark},
-    ready::Ready,
+    ready::{Ready, Sleeper},
     task_ref::current_id,
 };
 
@@ -51,7 +51,7 @@ pub(crate) enum Direction {
 /// Who waits for a direction of a source.
 pub(crate) enum Waiter {
     /// A task in a read or a write.
-    Task(Waker),
+    Task(Sleeper),
     /// A callback that stays: signals.
     Listener(Rc<Listener>),
 }
@@ -60,9 +60,9 @@ pub(crate) enum Waiter {
 #[derive(Default)]
 pub(crate) struct Half {
     /// The kernel has said that an operation may succeed, and none has said otherwise since.
-    ready: bool,
+    pub(crate) ready: bool,
     /// The peer has finished or the socket has failed: no further event will come, so the bit is never cleared.
-    ended: bool,
+    pub(crate) ended: bool,
     pub(crate) waiter: Option<Waiter>,
 }
 
@@ -170,7 +170,7 @@ impl Selector {
         };
         drop(slots);
         match waiter {
-            Some(Waiter::Task(waker)) => core.fence(|| waker.wake()),
+            Some(Waiter::Task(sleeper)) => core.wake(sleeper),
             Some(Waiter::Listener(listener)) => core.push(Ready::Notify(listener, 0)),
             None => {}
         }
@@ -223,7 +223,9 @@ impl Registration {
                 return Poll::Pending;
             }
             match operation() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.exhausted(direction),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.with_half(direction, |half| half.ready = false); // whatever an event has said
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return Poll::Ready(result.map_err(Error::from)),
             }
@@ -236,34 +238,15 @@ impl Registration {
         self.with_half(direction, |half| half.ready = half.ended);
     }
 
-    /// Whether the kernel has announced an end or a failure of the writing side: after `connect`, that it failed.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.with_half(Direction::Write, |half| half.ended).unwrap_or(true)
-    }
-
-    /// Whether the kernel has announced something that was not read yet: data or the end. Costs no system call.
-    pub(crate) fn has_news(&self, direction: Direction) -> bool {
-        self.with_half(direction, |half| half.ready).unwrap_or(true)
-    }
-
-    /// Calls `listener` at each event, until it is dropped.
-    pub(crate) fn listen(&self, direction: Direction, listener: Rc<Listener>) {
-        self.with_half(direction, |half| half.waiter = Some(Waiter::Listener(listener)));
-    }
-
-    /// The operation said `WouldBlock`, so there is nothing, whatever an event has said.
-    fn exhausted(&self, direction: Direction) {
-        self.with_half(direction, |half| half.ready = false);
-    }
-
     /// True if an operation may succeed; else stores who is to be woken when one may.
     fn ready_or_wait(&self, direction: Direction, waker: &Waker) -> bool {
-        let old = self.with_half(direction, |half| match &mut half.waiter {
-            _ if half.ready => Err(()),
-            Some(Waiter::Task(old)) if old.will_wake(waker) => Ok(None),
-            slot => Ok(slot.replace(Waiter::Task(waker.clone()))),
-        });
-        matches!(old, None | Some(Err(()))) // the old waiter is dropped here, with nothing borrowed
+        let ready = self.with_half(direction, |half| half.ready).unwrap_or(true);
+        if !ready {
+            let waiter = Waiter::Task(Sleeper::new(&self.core, waker));
+            let old = self.with_half(direction, |half| half.waiter.replace(waiter));
+            drop(old); // with nothing borrowed: it may be foreign
+        }
+        ready
     }
 
     pub(crate) fn with_half<R>(&self, direction: Direction, change: impl FnOnce(&mut Half) -> R) -> Option<R> {

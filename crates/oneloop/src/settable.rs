@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    cancel::CancelTarget,
+    cancel::{CancelTarget, Way},
     error::{Error, Result},
     event_loop::Core,
     future::{Awaitable, Awaiting, FutureState, Outcome},
@@ -41,21 +41,13 @@ pub struct SettableFuture<T> {
 
 struct Settable<T> {
     state: FutureState<T>,
-    event_loop: LoopRef,
-    me: Weak<Settable<T>>,
     /// Whether a callback was added that has this future as its argument.
     has_callbacks: Cell<bool>,
 }
 
 impl<T: 'static> SettableFuture<T> {
-    pub(crate) fn new(event_loop: LoopRef) -> SettableFuture<T> {
-        let inner = Rc::new_cyclic(|me| Settable {
-            state: FutureState::new(),
-            event_loop,
-            me: me.clone(),
-            has_callbacks: Cell::new(false),
-        });
-        SettableFuture { inner }
+    pub(crate) fn new(home: Weak<Core>) -> SettableFuture<T> {
+        SettableFuture { inner: Rc::new(Settable { state: FutureState::new(home), has_callbacks: Cell::new(false) }) }
     }
 
     /// Sets the result and schedules all who wait. `Err(InvalidState)` if the future is done.
@@ -109,7 +101,7 @@ impl<T: 'static> SettableFuture<T> {
     where
         T: 'static,
     {
-        let this = if self.done() { Ok(self.inner.clone()) } else { Err(self.inner.me.clone()) };
+        let this = if self.done() { Ok(self.inner.clone()) } else { Err(Rc::downgrade(&self.inner)) };
         let listener = Listener::once(move || {
             if let Ok(inner) = this.or_else(|me| me.upgrade().ok_or(())) {
                 callback(&SettableFuture { inner });
@@ -117,7 +109,9 @@ impl<T: 'static> SettableFuture<T> {
         });
         let id = CallbackId::of(&listener);
         self.inner.has_callbacks.set(true);
-        self.inner.state.listen(&self.inner.event_loop.core, listener, 0);
+        if let Some(core) = self.inner.state.home.upgrade() {
+            self.inner.state.listen(&core, listener, 0);
+        }
         id
     }
 
@@ -127,9 +121,9 @@ impl<T: 'static> SettableFuture<T> {
         self.inner.state.forget_listener(callback)
     }
 
-    /// The loop that it belongs to.
-    pub fn get_loop(&self) -> LoopRef {
-        self.inner.event_loop.clone()
+    /// The loop that it belongs to, unless that is gone.
+    pub fn get_loop(&self) -> Option<LoopRef> {
+        self.inner.state.home.upgrade().map(|core| LoopRef { core })
     }
 
     pub(crate) fn target(&self) -> Rc<dyn Awaitable<T>>
@@ -139,49 +133,40 @@ impl<T: 'static> SettableFuture<T> {
         self.inner.clone()
     }
 
-    pub(crate) fn home(&self) -> Weak<Core> {
-        Rc::downgrade(&self.inner.event_loop.core)
-    }
-
     pub(crate) fn complete(&self, outcome: Outcome<T>) -> Result<()> {
-        if self.inner.complete(outcome) { Ok(()) } else { Err(Error::InvalidState("invalid state")) }
+        // Without its loop there is nobody left to wait for it.
+        let completed = self.inner.state.home.upgrade().is_some_and(|core| self.inner.complete(&core, outcome));
+        if completed { Ok(()) } else { Err(Error::InvalidState("invalid state")) }
     }
 }
 
 impl<T: 'static> Settable<T> {
-    /// Between two runs the loop is made current meanwhile: the wakers find it, so that whoever waits is queued in the
-    /// order of the list, callbacks and tasks alike.
-    fn complete(&self, outcome: Outcome<T>) -> bool {
-        let core = &self.event_loop.core;
-        let _entered = (!core.running.get()).then(|| core.enter());
+    fn complete(self: &Rc<Self>, core: &Core, outcome: Outcome<T>) -> bool {
         let completed = self.state.complete(core, outcome);
         if completed && self.has_callbacks.get() {
-            self.live_until_called();
+            // The queue holds this behind its callbacks, whose argument it is. They themselves must not, or a future
+            // that is never settled would hold itself for ever.
+            let me = self.clone();
+            core.push(Ready::Call(Callback::new(move || drop(me))));
         }
         completed
-    }
-}
-
-impl<T: 'static> Settable<T> {
-    /// Has the queue hold this behind its callbacks, whose argument it is. They themselves must not, or a future that
-    /// is never settled would hold itself for ever.
-    fn live_until_called(&self) {
-        if let Some(me) = self.me.upgrade() {
-            self.event_loop.core.push(Ready::Call(Callback::new(move || drop(me))));
-        }
     }
 }
 
 /// asyncio's "Future exception was never retrieved", at the moment at which nobody can retrieve it any more.
 impl<T> Drop for Settable<T> {
     fn drop(&mut self) {
-        self.event_loop.core.report_error(None, &self.state);
+        self.state.report_dropped();
     }
 }
 
 impl<T: 'static> CancelTarget for Settable<T> {
-    fn cancel_target(&self) -> bool {
-        self.complete(Outcome::Cancelled)
+    fn takes_request(&self) -> bool {
+        !self.state.is_done()
+    }
+
+    fn request(self: Rc<Self>, core: &Core, _way: &mut Way) {
+        self.complete(core, Outcome::Cancelled);
     }
 }
 

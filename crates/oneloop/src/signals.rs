@@ -23,7 +23,7 @@ use crate::{
     handle::Listener,
     loop_ref::LoopRef,
     ready::Ready,
-    selector::{Direction, Registration},
+    selector::{Direction, Registration, Waiter},
 };
 
 /// The handlers of one loop, by number of the signal.
@@ -106,5 +106,12 @@ impl LoopRef {
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.handlers.keys()).finish()
+    }
+}
+
+impl Registration {
+    /// Calls `listener` at each event, until it is dropped.
+    pub(crate) fn listen(&self, direction: Direction, listener: Rc<Listener>) {
+        self.with_half(direction, |half| half.waiter = Some(Waiter::Listener(listener)));
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Result},
     event_loop::{Core, running},
     loop_ref::LoopRef,
+    ready::Sleeper,
     timers::{Action, TimerId},
 };
 
@@ -78,7 +79,8 @@ impl Sleep {
         let Some(core) = running() else {
             return Poll::Ready(Err(Error::Runtime("no running event loop")));
         };
-        let timer = core.add_timer(when(&core), Action::Wake(cx.waker().clone()));
+        let sleeper = Sleeper::new(&core, cx.waker());
+        let timer = core.add_timer(when(&core), Action::Wake(sleeper));
         self.0 = State::Armed(LoopRef { core }, timer);
         Poll::Pending
     }
@@ -98,10 +100,11 @@ impl Future for Sleep {
             &mut State::For(delay) => self.arm(|core| core.after(delay), cx),
             &mut State::Until(when) => self.arm(|_| when, cx),
             // The timer's slot is gone once it has fired.
-            State::Armed(event_loop, timer) if event_loop.core.timers.borrow_mut().still_waits(*timer, cx.waker()) => {
-                Poll::Pending
+            State::Armed(event_loop, timer) => {
+                let sleeper = Sleeper::new(&event_loop.core, cx.waker());
+                let before = event_loop.core.timers.borrow_mut().wake_instead(*timer, sleeper);
+                if before.is_ok() { Poll::Pending } else { Poll::Ready(Ok(())) }
             }
-            State::Armed(..) => Poll::Ready(Ok(())),
         }
     }
 }

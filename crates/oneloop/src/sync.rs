@@ -6,30 +6,15 @@
 #[cfg(loom)]
 pub(crate) use loom::sync::{
     Arc, Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering, fence},
 };
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Arc, Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering, fence},
 };
-
-use std::task::Waker;
-
-use crate::ready::{Inbox, TaskId};
 
 /// Locks. A thread that panicked while it held the lock had only pushed or taken: what it guards is still whole.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// The one waker of a task, made when the task is.
-#[cfg(not(loom))]
-pub(crate) fn task_waker(task: TaskId, inbox: &Arc<Inbox>) -> Waker {
-    Waker::from(Arc::new(crate::ready::TaskWaker::new(task, inbox.clone())))
-}
-
-#[cfg(loom)]
-pub(crate) fn task_waker(_task: TaskId, _inbox: &Arc<Inbox>) -> Waker {
-    unimplemented!("the model drives the inbox without a loop")
 }

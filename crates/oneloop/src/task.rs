@@ -1,6 +1,6 @@
 //! Tasks: futures that the loop drives.
 //!
-//! Job: a task is a boxed future, the one waker that is handed to it at every poll, and the outcome that its body
+//! Job: a task is a boxed future, the one waker that is lent to it at every poll, and the outcome that its body
 //! leaves. [`TaskInner::step`] is the only place of the crate in which a future is polled by the loop. Neighbours:
 //! `event_loop.rs` keeps the table of tasks and calls `step`; `future.rs` has the outcome and those who wait for it;
 //! `cancel.rs` says what a step must deliver. Invariants:
@@ -20,11 +20,11 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
-    task::{self, Poll, Waker},
+    task::{self, Poll},
 };
 
 use crate::{
-    cancel::{CancelTarget, Cancellation},
+    cancel::{CancelTarget, Cancellation, Way},
     context::{self, Context},
     error::{Error, Result},
     event_loop::Core,
@@ -32,8 +32,8 @@ use crate::{
     handle::Listener,
     observer::StepResult,
     ready::TaskId,
-    sync::task_waker,
     task_ref::{Ending, Name},
+    wakers::OwnWaker,
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
@@ -41,8 +41,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 /// What the loop and the leaves know of a task, whatever its result's type.
 pub(crate) struct Header {
     pub(crate) id: TaskId,
-    /// Made once, lent to every poll.
-    waker: Waker,
+    /// From the first step to the last, except while it is lent to a poll.
+    waker: Cell<Option<OwnWaker>>,
     started: Cell<bool>,
     stepping: Cell<bool>,
     /// How many handles there are. With none, an error that nobody awaits must be reported when the task ends.
@@ -76,11 +76,15 @@ pub(crate) trait AnyTask: CancelTarget + Ending {
 }
 
 impl<T: 'static> TaskInner<T> {
-    pub(crate) fn new(id: TaskId, core: &Core, future: impl Future<Output = Result<T>> + 'static) -> Rc<TaskInner<T>> {
+    pub(crate) fn new(
+        id: TaskId,
+        core: &Rc<Core>,
+        future: impl Future<Output = Result<T>> + 'static,
+    ) -> Rc<TaskInner<T>> {
         Rc::new(TaskInner {
             header: Header {
                 id,
-                waker: task_waker(id, &core.inbox),
+                waker: Cell::new(None),
                 started: Cell::new(false),
                 stepping: Cell::new(false),
                 handles: Cell::new(1),
@@ -89,22 +93,26 @@ impl<T: 'static> TaskInner<T> {
                 context: Cell::new(context::inherited()),
             },
             future: Cell::new(Some(Box::pin(future))),
-            state: FutureState::new(),
+            state: FutureState::new(Rc::downgrade(core)),
         })
     }
 
     /// Polls `future` with the panic fence around it. What the body returned, or why it has ended otherwise.
     fn poll(&self, core: &Core, mut future: BoxFuture<T>) -> Option<Outcome<T>> {
-        let mut cx = task::Context::from_waker(&self.header.waker);
+        let own = self.header.waker.take().unwrap_or_else(|| core.waker_for(self.header.id));
+        core.step.lend(self.header.id, &own.waker);
+        let mut cx = task::Context::from_waker(&own.waker);
         let poll = || context::within(&self.header.context, || future.as_mut().poll(&mut cx));
         let polled = catch_unwind(AssertUnwindSafe(poll));
+        core.step.end();
         let undelivered = core.step.take_undelivered();
         let outcome = match polled {
             // The body is at a foreign future, and no leaf or scope of ours was there to take the cancellation.
             Ok(Poll::Pending) if undelivered => Outcome::Cancelled,
             Ok(Poll::Pending) => {
                 self.future.set(Some(future));
-                if self.header.cancellation.suspend(&core.step) {
+                self.header.waker.set(Some(own));
+                if self.header.cancellation.suspend(core) {
                     core.schedule(self.header.id);
                 }
                 return None;
@@ -117,7 +125,9 @@ impl<T: 'static> TaskInner<T> {
             Ok(Poll::Ready(result)) => Outcome::Finished(result),
             Err(payload) => Outcome::Panicked(payload),
         };
-        Some(drop_fenced(future).map_or(outcome, Outcome::Panicked))
+        let outcome = drop_fenced(future).map_or(outcome, Outcome::Panicked);
+        core.take_back(own);
+        Some(outcome)
     }
 
     /// Sets the outcome, schedules those who wait, and reports an error that nobody can see any more.
@@ -127,8 +137,9 @@ impl<T: 'static> TaskInner<T> {
             Outcome::Cancelled => StepResult::Cancelled,
             _ => StepResult::Done,
         };
+        let nobody_looks = self.header.handles.get() == 0 && !self.state.is_awaited();
         self.state.complete(core, outcome);
-        if self.header.handles.get() == 0 {
+        if nobody_looks {
             core.report_unseen(&self.header, &self.state);
         }
         result
@@ -163,6 +174,7 @@ impl<T: 'static> AnyTask for TaskInner<T> {
         if let Some(payload) = self.future.take().and_then(drop_fenced) {
             core.report(&format!("{} panicked while its loop closed", self.header), payload);
         }
+        self.header.cancellation.forget();
         self.state.complete(core, Outcome::Cancelled);
     }
 }
@@ -173,15 +185,19 @@ fn drop_fenced<V>(value: V) -> Option<Box<dyn Any + Send>> {
 }
 
 impl<T> CancelTarget for TaskInner<T> {
-    fn cancel_target(&self) -> bool {
-        if self.state.is_done() {
-            return false;
-        }
+    fn takes_request(&self) -> bool {
+        !self.state.is_done() && self.header.cancellation.takes_request()
+    }
+
+    fn request(self: Rc<Self>, core: &Core, way: &mut Way) {
         // A task that is being stepped finds the request when it suspends or ends.
-        if !self.header.cancellation.request() && !self.header.stepping.get() {
-            self.header.waker.wake_by_ref();
+        if !self.header.cancellation.request(way) && !self.header.stepping.get() {
+            core.schedule(self.header.id);
         }
-        true
+    }
+
+    fn passed(&self) {
+        self.header.cancellation.passed();
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    cancel::{not_waiting_for, take_cancellation, waiting_for},
+    cancel::{cancel, not_waiting_for, take_cancellation},
     debug::panic_message,
     error::{Error, Result},
     event_loop::{Core, running},
@@ -25,7 +25,7 @@ use crate::{
     join::Task,
     loop_ref::LoopRef,
     observer::Event,
-    ready::TaskId,
+    ready::{Sleeper, TaskId},
     task::{AnyTask, Header, TaskInner},
 };
 
@@ -73,8 +73,8 @@ pub(crate) trait Ending {
     fn is_done(&self) -> bool;
     fn is_cancelled(&self) -> bool;
 
-    /// The end without the value. `Pending` leaves `waker` in the list under `key`.
-    fn poll_ended(&self, key: &mut Option<u32>, waker: &Waker) -> Poll<Outcome<()>>;
+    /// The end without the value. `Pending` leaves word of who waits in the list, under `key`.
+    fn poll_ended(&self, key: &mut Option<u32>, core: &Core, waker: &Waker) -> Poll<Outcome<()>>;
 
     /// Takes a waker out of the list.
     fn stop_waiting(&self, key: u32);
@@ -89,7 +89,7 @@ impl<T> Ending for TaskInner<T> {
         self.state.is_cancelled()
     }
 
-    fn poll_ended(&self, key: &mut Option<u32>, waker: &Waker) -> Poll<Outcome<()>> {
+    fn poll_ended(&self, key: &mut Option<u32>, core: &Core, waker: &Waker) -> Poll<Outcome<()>> {
         let ended = match &*self.state.outcome.borrow() {
             Outcome::Pending => None,
             Outcome::Finished(Err(error)) => Some(Outcome::Finished(Err(error.clone()))),
@@ -103,7 +103,7 @@ impl<T> Ending for TaskInner<T> {
                 Poll::Ready(ended)
             }
             None => {
-                *key = Some(self.state.wait(*key, waker));
+                *key = Some(self.state.wait(*key, Sleeper::new(core, waker)));
                 Poll::Pending
             }
         }
@@ -154,9 +154,7 @@ impl TaskRef {
 
     /// As [`Task::cancel`].
     pub fn cancel(&self) -> bool {
-        let idle = self.core.upgrade().filter(|core| !core.running.get());
-        let _entered = idle.as_ref().map(Core::enter);
-        self.task.cancel_target()
+        self.core.upgrade().is_some_and(|core| cancel(&core, self.task.clone()))
     }
 
     /// As [`Task::cancelling`].
@@ -201,7 +199,7 @@ impl TaskRef {
 
 impl<T: 'static> From<&Task<T>> for TaskRef {
     fn from(task: &Task<T>) -> TaskRef {
-        TaskRef { task: task.inner.clone(), core: task.core.clone() }
+        TaskRef { task: task.inner.clone(), core: task.inner.state.home.clone() }
     }
 }
 
@@ -221,7 +219,7 @@ impl Hash for TaskRef {
 
 impl<T: 'static> PartialEq<Task<T>> for TaskRef {
     fn eq(&self, other: &Task<T>) -> bool {
-        self.id() == other.id() && self.core.ptr_eq(&other.core)
+        self.id() == other.id() && self.core.ptr_eq(&other.inner.state.home)
     }
 }
 
@@ -268,7 +266,7 @@ impl IntoFuture for &TaskRef {
     type IntoFuture = AwaitingEnd;
 
     fn into_future(self) -> AwaitingEnd {
-        AwaitingEnd { task: self.task.clone(), key: None }
+        AwaitingEnd { task: self.clone(), key: None }
     }
 }
 
@@ -284,7 +282,7 @@ impl IntoFuture for TaskRef {
 /// Waits for the end of a task whatever its result: a [`TaskRef`]'s future. Dropping it stops the waiting alone.
 #[must_use = "futures do nothing unless awaited"]
 pub struct AwaitingEnd {
-    task: Rc<dyn AnyTask>,
+    task: TaskRef,
     key: Option<u32>,
 }
 
@@ -295,13 +293,19 @@ impl Future for AwaitingEnd {
         if take_cancellation() {
             return Poll::Ready(Err(Error::Cancelled));
         }
-        let this = &mut *self;
-        if !this.task.is_done() && current_id() == Some(this.task.header().id) {
+        let AwaitingEnd { task: TaskRef { task, core: home }, key } = &mut *self;
+        let Some(core) = running().or_else(|| home.upgrade()) else {
+            return Poll::Ready(Err(Error::Runtime("Event loop is closed")));
+        };
+        if !task.is_done() && Rc::as_ptr(&core) != home.as_ptr() {
+            return Poll::Ready(Err(Error::Runtime("Task got Future attached to a different loop")));
+        }
+        if !task.is_done() && core.current.get() == Some(task.header().id) {
             return Poll::Ready(Err(Error::Runtime("Task cannot await on itself")));
         }
-        match this.task.poll_ended(&mut this.key, cx.waker()) {
+        match task.poll_ended(key, &core, cx.waker()) {
             Poll::Pending => {
-                waiting_for(this.task.clone());
+                core.step.wait_for(task.clone());
                 Poll::Pending
             }
             Poll::Ready(Outcome::Finished(result)) => Poll::Ready(result),
@@ -314,8 +318,8 @@ impl Future for AwaitingEnd {
 impl Drop for AwaitingEnd {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            self.task.stop_waiting(key);
-            not_waiting_for(Rc::as_ptr(&self.task).cast());
+            self.task.task.stop_waiting(key);
+            not_waiting_for(Rc::as_ptr(&self.task.task).cast());
         }
     }
 }

@@ -152,8 +152,8 @@ impl<T> ThreadFuture<T> {
         drop(state);
         if let Some(task) = task {
             let _closed = self.event_loop.call_soon_threadsafe(move || {
-                if let Some(task) = running().and_then(|core| core.task(task)) {
-                    task.cancel_target();
+                if let Some(core) = running() {
+                    LoopRef { core }.cancel_task(task);
                 }
             });
         }

@@ -12,11 +12,11 @@
 //!
 //! Counterparts: `BaseEventLoop._scheduled`; `System.Threading.Timer`, whose callbacks run on the pool.
 
-use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc, task::Waker, time::Instant};
+use std::{cmp::Reverse, collections::BinaryHeap, mem, rc::Rc, time::Instant};
 
 use slab::Slab;
 
-use crate::handle::Callback;
+use crate::{handle::Callback, ready::Sleeper};
 
 /// Names a timer. The generation tells a timer from a later one that has inherited its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,12 +38,12 @@ impl TimerId {
 /// What happens when a timer is due.
 pub(crate) enum Action {
     /// A sleep is over: wake whoever polled it last.
-    Wake(Waker),
+    Wake(Sleeper),
     /// A callback of `call_later` or `call_at`.
     Call(Rc<Callback>),
 }
 
-struct Slot {
+pub(crate) struct Slot {
     action: Action,
     generation: u32,
     /// Whether the heap still holds its entry. False once it is due and queued.
@@ -62,7 +62,7 @@ struct Entry {
 #[derive(Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<Entry>>,
-    slots: Slab<Slot>,
+    pub(crate) slots: Slab<Slot>,
     /// How many timers were ever added: the tie-breaker, and the source of generations.
     sequence: u64,
     /// Entries of the heap whose slot is gone.
@@ -95,16 +95,12 @@ impl Timers {
         Some(slot.action)
     }
 
-    /// Whether the timer has neither fired nor been cancelled. If so, `waker` is who it wakes from now on.
-    pub(crate) fn still_waits(&mut self, id: TimerId, waker: &Waker) -> bool {
+    /// If the timer has neither fired nor been cancelled, `sleeper` is who it wakes from now on. Gives back who it was
+    /// before, for the caller to drop once no borrow is held, or else `sleeper`.
+    pub(crate) fn wake_instead(&mut self, id: TimerId, sleeper: Sleeper) -> Result<Action, Sleeper> {
         match self.slot(id) {
-            Some(slot) => {
-                if let Action::Wake(old) = &mut slot.action {
-                    old.clone_from(waker); // does nothing when the two wake the same task
-                }
-                true
-            }
-            None => false,
+            Some(slot) => Ok(mem::replace(&mut slot.action, Action::Wake(sleeper))),
+            None => Err(sleeper),
         }
     }
 
@@ -135,13 +131,6 @@ impl Timers {
     /// How many timers wait or are due.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
-    }
-
-    /// Empties the whole, and returns what was in it for the caller to drop once no borrow is held.
-    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Action> + use<> {
-        self.heap.clear();
-        self.dead = 0;
-        std::mem::take(&mut self.slots).into_iter().map(|(_, slot)| slot.action)
     }
 
     fn slot(&mut self, id: TimerId) -> Option<&mut Slot> {

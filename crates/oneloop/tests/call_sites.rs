@@ -10,9 +10,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("event_loop.rs", "callback.run()"), // in run_once
     ("event_loop.rs", "callback.run()"), // in fire, which run_once calls
     ("event_loop.rs", "listener.run(which)"),
-    ("event_loop.rs", "waker.wake()"),
     ("event_loop.rs", "task.step(self)"),
-    ("future.rs", "waker.wake()"),
     ("handle.rs", "(self.0)(which)"),
     ("handle.rs", "callback.run()"), // in a listener, run as one
     ("handle.rs", "function()"),
@@ -20,14 +18,13 @@ const KNOWN: &[(&str, &str)] = &[
     ("locks/bounded_semaphore.rs", ".poll(cx)"),
     ("locks/condition.rs", ".poll(cx)"),
     ("locks/event.rs", ".poll(cx)"),
-    ("locks/line.rs", "waker.wake()"),
     ("locks/lock.rs", ".poll(cx)"),
     ("locks/semaphore.rs", ".poll(cx)"),
     ("net/duplex.rs", "waker.wake()"),
     ("observer.rs", "observer.event("),
     ("queues.rs", ".poll(cx)"),
     ("queues.rs", ".poll(cx)"),
-    ("selector.rs", "waker.wake()"),
+    ("ready.rs", "waker.wake()"),              // a foreign waker, behind the fence
     ("selector.rs", ".poll(&mut self.events"), // mio's: the park
     ("signals.rs", "(callback.borrow_mut())()"),
     ("sleep.rs", ".poll(cx)"),

@@ -16,12 +16,12 @@ use std::{
 
 use crate::{
     any_future::{AnyFuture, EnsureFuture, Failure, Watched, running_loop},
-    cancel::CancelTarget,
+    cancel::{CancelTarget, Way},
     error::{Error, Result},
+    event_loop::Core,
     future::{Awaitable, FutureState, Outcome},
     handle::Listener,
     join::Task,
-    loop_ref::LoopRef,
 };
 
 /// What can be run as a task: tasks, and futures, of which one is made.
@@ -128,7 +128,6 @@ impl<T: 'static> Children<Vec<Result<T>>> for Results<T> {
 
 struct Gathering<V, C> {
     state: FutureState<V>,
-    event_loop: LoopRef,
     /// Empty once all are done.
     children: RefCell<Option<C>>,
     /// How many are not done.
@@ -143,8 +142,7 @@ pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C, retur
     let event_loop = running_loop();
     let count = children.len();
     let gathering = Rc::new(Gathering {
-        state: FutureState::new(),
-        event_loop: event_loop.clone(),
+        state: FutureState::new(Rc::downgrade(&event_loop.core)),
         children: RefCell::new(Some(children)),
         left: Cell::new(count),
         return_exceptions,
@@ -170,7 +168,7 @@ pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C, retur
     }
     // No turn goes by for those that are done already.
     done.into_iter().for_each(|which| gathering.child_done(which));
-    AnyFuture::new(gathering, Rc::downgrade(&event_loop.core))
+    AnyFuture::new(gathering)
 }
 
 impl<V: 'static, C: Children<V>> Gathering<V, C> {
@@ -212,31 +210,40 @@ impl<V: 'static, C: Children<V>> Gathering<V, C> {
     }
 
     fn settle(&self, outcome: Outcome<V>) {
-        self.state.complete(&self.event_loop.core, outcome);
+        if let Some(core) = self.state.home.upgrade() {
+            self.state.complete(&core, outcome);
+        }
     }
 }
 
 impl<V: 'static, C: Children<V>> CancelTarget for Gathering<V, C> {
-    fn cancel_target(&self) -> bool {
-        if self.state.is_done() {
-            return false;
-        }
-        let mut any = false;
-        if let Some(children) = &*self.children.borrow() {
-            for which in 0..children.len() {
-                any |= children.child(which).cancel();
+    fn takes_request(&self) -> bool {
+        let children = self.children.borrow();
+        let takes = |children: &C| (0..children.len()).any(|which| children.child(which).target().takes_request());
+        !self.state.is_done() && children.as_ref().is_some_and(takes)
+    }
+
+    fn request(self: Rc<Self>, _core: &Core, way: &mut Way) {
+        self.cancel_requested.set(true);
+        let children = self.children.borrow();
+        let Some(children) = &*children else { return };
+        for child in (0..children.len()).rev().map(|which| children.child(which).target()) {
+            if child.takes_request() {
+                way.down(child);
             }
         }
-        if any {
-            self.cancel_requested.set(true);
-        }
-        any
     }
 
     fn is_ending(&self) -> bool {
         let children = self.children.borrow();
         let mut all = children.iter().flat_map(|children| (0..children.len()).map(|which| children.child(which)));
         !self.state.is_done() && all.all(Watched::is_done)
+    }
+}
+
+impl<V, C> Drop for Gathering<V, C> {
+    fn drop(&mut self) {
+        self.state.report_dropped();
     }
 }
 

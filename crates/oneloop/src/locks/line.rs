@@ -15,13 +15,14 @@ use std::{
     cell::{Cell, OnceCell, RefCell},
     collections::VecDeque,
     rc::{Rc, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use crate::{
-    cancel::{CancelTarget, take_cancellation, waiting_for},
+    cancel::{CancelTarget, Way, take_cancellation},
     error::{Error, Result},
     event_loop::{Core, running, with_running},
+    ready::Sleeper,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ enum State {
 /// One task that waits.
 pub(crate) struct Waiter {
     state: Cell<State>,
-    waker: Cell<Option<Waker>>,
+    sleeper: Cell<Option<Sleeper>>,
 }
 
 impl Waiter {
@@ -59,7 +60,7 @@ impl Waiter {
             return false;
         }
         self.state.set(State::Woken);
-        bound.call(self.waker.take());
+        bound.wake(self.sleeper.take());
         true
     }
 
@@ -72,9 +73,10 @@ impl Waiter {
             State::Woken => Poll::Ready(Ok(())),
             State::Cancelled => Poll::Ready(Err(Error::Cancelled)),
             State::Waiting => {
-                let waker = self.waker.take().filter(|waker| waker.will_wake(cx.waker()));
-                self.waker.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
-                waiting_for(self.clone());
+                let Some(core) = running() else { return Poll::Ready(Err(Error::Runtime("no running event loop"))) };
+                let before = self.sleeper.replace(Some(Sleeper::new(&core, cx.waker())));
+                core.step.wait_for(self.clone());
+                drop(before);
                 Poll::Pending
             }
         }
@@ -84,23 +86,21 @@ impl Waiter {
     pub(crate) fn abandon(&self) {
         if !self.is_done() {
             self.state.set(State::Cancelled);
-            drop(self.waker.take());
+            drop(self.sleeper.take());
         }
     }
 }
 
 impl CancelTarget for Waiter {
-    fn cancel_target(&self) -> bool {
-        if self.is_done() {
-            return false;
-        }
+    fn takes_request(&self) -> bool {
+        !self.is_done()
+    }
+
+    fn request(self: Rc<Self>, core: &Core, _way: &mut Way) {
         self.state.set(State::Cancelled);
-        let waker = self.waker.take();
-        match running() {
-            Some(core) => core.fence(|| waker.map_or((), Waker::wake)),
-            None => waker.map_or((), Waker::wake),
+        if let Some(sleeper) = self.sleeper.take() {
+            core.wake(sleeper);
         }
-        true
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) struct Line(RefCell<VecDeque<Rc<Waiter>>>);
 impl Line {
     /// Puts a new waiter at the end.
     pub(crate) fn join(&self) -> Rc<Waiter> {
-        let waiter = Rc::new(Waiter { state: Cell::new(State::Waiting), waker: Cell::new(None) });
+        let waiter = Rc::new(Waiter { state: Cell::new(State::Waiting), sleeper: Cell::new(None) });
         self.0.borrow_mut().push_back(waiter.clone());
         waiter
     }
@@ -184,11 +184,9 @@ impl LoopBound {
         }
     }
 
-    /// Calls a waker. Between two runs the loop is made current meanwhile, so that the step is queued in order with
-    /// other calls.
-    fn call(&self, waker: Option<Waker>) {
-        let (Some(waker), Some(core)) = (waker, self.0.get().and_then(Weak::upgrade)) else { return };
-        let _entered = (!core.running.get()).then(|| core.enter());
-        core.fence(|| waker.wake()); // a foreign waker may panic: the next one is woken still
+    fn wake(&self, sleeper: Option<Sleeper>) {
+        if let (Some(sleeper), Some(core)) = (sleeper, self.0.get().and_then(Weak::upgrade)) {
+            core.wake(sleeper);
+        }
     }
 }

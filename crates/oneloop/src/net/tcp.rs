@@ -177,3 +177,15 @@ impl fmt::Debug for TcpListener {
         self.socket.fmt(f)
     }
 }
+
+impl Registration {
+    /// Whether the kernel has announced an end or a failure of the writing side: after `connect`, that it failed.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.with_half(Direction::Write, |half| half.ended).unwrap_or(true)
+    }
+
+    /// Whether the kernel has announced something that was not read yet: data or the end. Costs no system call.
+    pub(crate) fn has_news(&self, direction: Direction) -> bool {
+        self.with_half(direction, |half| half.ready).unwrap_or(true)
+    }
+}

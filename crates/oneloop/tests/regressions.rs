@@ -1,0 +1,296 @@
+//! A test for each fault that was found in the loop, named for it.
+
+mod harness;
+
+use std::{
+    cell::{Cell, RefCell},
+    future::{Future, IntoFuture},
+    pin::pin,
+    rc::Rc,
+    task::{Context, Poll},
+    thread,
+};
+
+use harness::{Log, here, one_turn, run, virtual_loop};
+use oneloop::{Error, EventLoop, Result, Task, create_task, gather, yield_now};
+
+/// Long enough for a recursion over it to overflow any stack that a thread gets by default.
+const LONG: usize = 100_000;
+
+/// A chain of tasks, each of which awaits the one before it; the innermost waits for `last`. Returns the outermost.
+fn chain(length: usize, last: oneloop::SettableFuture<usize>) -> Task<usize> {
+    let mut task = create_task(async move { last.await });
+    for _ in 1..length {
+        let inner = task;
+        task = create_task(async move { Ok(inner.await? + 1) });
+    }
+    task
+}
+
+#[test]
+fn cancelling_a_long_chain_of_tasks_overflowed_the_stack() {
+    run(async {
+        let last = here().create_future();
+        let task = chain(LONG, last.clone());
+        yield_now().await?;
+        yield_now().await?;
+        assert!(task.cancel());
+        assert!(last.cancelled(), "the request travels down at once");
+        assert!(task.await.unwrap_err().is_cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_long_chain_of_tasks_that_ends_by_itself_does_not_overflow_the_stack_either() {
+    run(async {
+        let last = here().create_future();
+        let task = chain(LONG, last.clone());
+        yield_now().await?;
+        last.set_result(1)?;
+        assert_eq!(task.await?, LONG);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn dropping_a_loop_with_a_long_chain_of_tasks_overflowed_the_stack() {
+    let event_loop = virtual_loop();
+    let task = event_loop.run_until_complete(async {
+        let task = chain(LONG, here().create_future());
+        yield_now().await?;
+        Ok(Rc::new(RefCell::new(Some(task))))
+    });
+    drop(event_loop);
+    let task = task.unwrap().take().unwrap();
+    assert!(task.cancelled());
+}
+
+/// `RecursionError` in asyncio. Here whoever closes the circle takes the request, and the circle comes apart.
+#[test]
+fn cancelling_tasks_that_wait_for_each_other_in_a_circle_never_ended() {
+    let log = Log::default();
+    let inner = log.clone();
+    run(async move {
+        let slots: Rc<RefCell<Vec<Rc<Task<()>>>>> = Rc::default();
+        for n in 0..3 {
+            let (log, slots_inside) = (inner.clone(), slots.clone());
+            let task = create_task(async move {
+                let next = slots_inside.borrow()[(n + 1) % 3].clone();
+                let result = (&*next).await;
+                log.add(format!("{n}:{}", result.as_ref().err().map_or("none", Error::kind)));
+                result
+            });
+            slots.borrow_mut().push(Rc::new(task));
+        }
+        yield_now().await?;
+        yield_now().await?;
+        let first = slots.borrow()[0].clone();
+        assert!(first.cancel());
+        assert!((&*first).await.unwrap_err().is_cancelled());
+        slots.borrow_mut().clear();
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(log.text(), "2:cancelled 1:cancelled 0:cancelled");
+}
+
+/// A task that two others wait for is cancelled by each of them: that is no circle.
+#[test]
+fn a_request_may_come_to_one_task_by_two_ways() {
+    run(async {
+        let below = Rc::new(create_task(async { here().create_future::<()>().await }));
+        let above = [0, 1].map(|_| {
+            let below = below.clone();
+            create_task(async move { (&*below).await })
+        });
+        yield_now().await?;
+        yield_now().await?;
+        let all = gather(above);
+        let outer = create_task(async move { all.await.map(drop) });
+        yield_now().await?;
+        assert!(outer.cancel());
+        assert_eq!(below.cancelling(), 2);
+        assert!(outer.await.unwrap_err().is_cancelled());
+        assert!(below.cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// `Task <...> got Future <...> attached to a different loop` in asyncio (rule 24).
+#[test]
+fn awaiting_what_belongs_to_another_loop_hung() {
+    let other = virtual_loop();
+    let task = other.create_task(async { Ok(1) });
+    let future = other.create_future::<u8>();
+    let (by_ref, by_value) = run(async move {
+        let by_ref = (&task).await;
+        Ok((by_ref, (task.await, future.await)))
+    })
+    .unwrap();
+    assert_eq!(by_ref.unwrap_err().kind(), "runtime");
+    assert_eq!(by_value.0.unwrap_err().kind(), "runtime");
+    assert_eq!(by_value.1.unwrap_err().kind(), "runtime");
+}
+
+/// Both are the first task of their loop, and so have the same id.
+#[test]
+fn a_task_of_another_loop_with_the_same_id_was_taken_for_oneself() {
+    let other = virtual_loop();
+    let task = other.create_task(async { Ok(1) });
+    let result = run(async move {
+        assert_eq!(Some(task.id()), oneloop::current_task().map(|me| me.id()));
+        Ok(task.await)
+    });
+    assert!(result.unwrap().unwrap_err().to_string().contains("different loop"));
+    let me = Rc::new(RefCell::new(None::<Task<()>>));
+    let event_loop = virtual_loop();
+    let inside = me.clone();
+    let task = event_loop.create_task(async move {
+        let me = inside.borrow_mut().take().unwrap();
+        me.await
+    });
+    let id = task.id();
+    *me.borrow_mut() = Some(task);
+    one_turn(&event_loop);
+    assert!(!event_loop.all_tasks().iter().any(|task| task.id() == id), "awaiting itself is an error, not a hang");
+}
+
+#[test]
+fn a_waiter_by_reference_got_invalid_state_when_the_handle_was_gone() {
+    let told = Log::default();
+    let event_loop = virtual_loop();
+    let log = told.clone();
+    event_loop.set_exception_handler(move |_, context| log.add(context));
+    event_loop
+        .run_until_complete(async {
+            let task = create_task(async {
+                yield_now().await?;
+                Err::<(), _>(Error::other("the cache is cold"))
+            });
+            let waiting = (&task).into_future();
+            drop(task);
+            assert_eq!(waiting.await.unwrap_err().to_string(), "the cache is cold");
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(told.text(), "", "somebody saw it");
+}
+
+#[test]
+fn an_error_in_a_settable_future_or_a_gather_was_never_reported() {
+    let told = Log::default();
+    let event_loop = virtual_loop();
+    let log = told.clone();
+    event_loop.set_exception_handler(move |_, context| log.add(context));
+    event_loop
+        .run_until_complete(async {
+            let future = here().create_future::<()>();
+            future.set_error(Error::other("one"))?;
+            drop(future);
+            let seen = here().create_future::<()>();
+            seen.set_error(Error::other("seen"))?;
+            assert!((&seen).await.is_err());
+            drop(gather([async { Err::<(), _>(Error::other("two")) }]));
+            yield_now().await?;
+            yield_now().await
+        })
+        .unwrap();
+    assert_eq!(told.text(), "Future exception was never retrieved: one Future exception was never retrieved: two");
+}
+
+/// A value whose `clone` looks at the future that it is the result of.
+#[derive(Debug)]
+struct Curious(Rc<RefCell<Option<oneloop::SettableFuture<Curious>>>>, Rc<Cell<u32>>);
+
+impl Clone for Curious {
+    fn clone(&self) -> Curious {
+        if let Some(future) = &*self.0.borrow() {
+            assert!(future.done());
+            let mut again = pin!(future.clone().into_future());
+            let polled = again.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
+            assert!(matches!(polled, Poll::Ready(Err(Error::InvalidState(_)))), "it is being copied just now");
+        }
+        self.1.set(self.1.get() + 1);
+        Curious(self.0.clone(), self.1.clone())
+    }
+}
+
+#[test]
+fn a_result_was_cloned_while_it_was_borrowed() {
+    run(async {
+        let (place, clones) = (Rc::default(), Rc::new(Cell::new(0)));
+        let future = here().create_future();
+        future.set_result(Curious(place, clones.clone()))?;
+        let value = (&future).await?;
+        *value.0.borrow_mut() = Some(future.clone());
+        for _ in 0..2 {
+            (&future).await?;
+        }
+        assert_eq!(clones.get(), 3);
+        value.0.take();
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// The run that a task belonged to is over; when the task ends in a later one, that goes on.
+#[test]
+fn a_task_that_outlives_its_run_must_not_stop_another() {
+    let event_loop = virtual_loop();
+    let last = event_loop.create_future::<()>();
+    let stop = event_loop.handle();
+    let waiting = last.clone();
+    let stopper = event_loop.create_task(async move {
+        let here = here();
+        here.stop();
+        drop(stop);
+        Ok(())
+    });
+    let first = event_loop.run_until_complete(async move { waiting.await });
+    assert_eq!(first.unwrap_err().kind(), "runtime", "stop() came first");
+    drop(stopper);
+    let turns = event_loop.run_until_complete(async move {
+        last.set_result(())?;
+        for _ in 0..5 {
+            yield_now().await?;
+        }
+        Ok(5)
+    });
+    assert_eq!(turns.unwrap(), 5);
+}
+
+/// A waker that was given to a thread and comes back late must not wake the task that was made meanwhile.
+#[test]
+fn a_waker_that_somebody_kept_is_not_given_to_another_task() {
+    let event_loop = EventLoop::new().unwrap();
+    let polls = Rc::new(Cell::new(0));
+    let counted = polls.clone();
+    event_loop
+        .run_until_complete(async move {
+            let kept = Rc::new(RefCell::new(None));
+            let keep = kept.clone();
+            let first = create_task(std::future::poll_fn(move |cx| {
+                *keep.borrow_mut() = Some(cx.waker().clone());
+                Poll::Ready(Ok(()))
+            }));
+            first.await?;
+            let second = create_task(std::future::poll_fn(move |_| {
+                counted.set(counted.get() + 1);
+                Poll::<Result<()>>::Pending
+            }));
+            yield_now().await?;
+            let waker = kept.borrow_mut().take().unwrap();
+            waker.wake_by_ref();
+            thread::spawn(move || waker.wake()).join().unwrap();
+            yield_now().await?;
+            yield_now().await?;
+            drop(second);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(polls.get(), 1);
+}
