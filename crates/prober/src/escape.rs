@@ -101,6 +101,54 @@ fn user_information(url: &str) -> Option<std::ops::Range<usize>> {
     Some(start..start + at)
 }
 
+/// The values that must not be shown wherever they turn up: a server may send back what it was sent.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets(Vec<Vec<u8>>);
+
+/// A secret shorter than this would hide innocent words; it is left out of the places that are known, and no others.
+const SHORTEST_SECRET: usize = 4;
+
+impl Secrets {
+    /// Of these values; each is also known as it stands in JSON, in XML and behind percent signs.
+    pub(crate) fn new(values: impl IntoIterator<Item = String>) -> Secrets {
+        let mut all = Vec::new();
+        for value in values.into_iter().filter(|value| value.len() >= SHORTEST_SECRET) {
+            let json = serde_json::to_string(&value).unwrap_or_default();
+            let xml = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+            let quoted = value.replace('"', "\"\"");
+            let escaped = json.trim_matches('"').to_owned();
+            all.extend([value, escaped, xml, quoted].map(String::into_bytes));
+        }
+        // The longest first: one secret may be part of another.
+        all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        all.dedup();
+        Secrets(all)
+    }
+
+    /// Puts `<secret>` in place of each of them in `out`, from the byte at `from` on.
+    pub(crate) fn hide(&self, out: &mut Vec<u8>, from: usize) {
+        for secret in &self.0 {
+            let mut at = from;
+            while let Some(found) = out.get(at..).and_then(|rest| find(rest, secret)) {
+                at += found;
+                out.splice(at..at + secret.len(), SECRET.bytes());
+                at += SECRET.len();
+            }
+        }
+    }
+
+    /// `text` without them.
+    pub(crate) fn hidden(&self, text: &str) -> String {
+        let mut out = text.as_bytes().to_vec();
+        self.hide(&mut out, 0);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,5 +199,16 @@ mod tests {
     fn secret_headers_are_known_in_any_case() {
         assert!(is_secret_header("Set-Cookie") && is_secret_header("AUTHORIZATION"));
         assert!(!is_secret_header("Content-Type"));
+    }
+
+    #[test]
+    fn secrets_are_hidden_wherever_they_stand() {
+        let secrets = Secrets::new(["hunter2".into(), "pw".into(), "a\"b<c".into(), "hunter2-long".into()]);
+        assert_eq!(secrets.hidden("x hunter2, hunter2-long; pw"), "x <secret>, <secret>; pw");
+        assert_eq!(secrets.hidden(r#"{"v":"a\"b<c"}"#), r#"{"v":"<secret>"}"#);
+        assert_eq!(secrets.hidden("<v>a&quot;b&lt;c</v>"), "<v><secret></v>");
+        let mut out = b"hunter2 hunter2".to_vec();
+        secrets.hide(&mut out, 7);
+        assert_eq!(out, b"hunter2 <secret>");
     }
 }

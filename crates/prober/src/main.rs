@@ -1,6 +1,7 @@
 //! `prober`: probes many URLs at once on one thread, and says which part of each was slow.
 //!
-//! Reading order: `cli` (what may be typed), `run` (the engine), `probe` (one probe), `report` (what is printed).
+//! Reading order: `cli` (what may be typed), `spec` and `expect` (what a probe does and accepts), `run` (the engine),
+//! `probe` (one probe), `report` (what is printed).
 //! Around them: `input` streams the list, `output` streams the results, `exit` maps endings to numbers.
 //! The program never touches mio or rustls; it stands on oneloop-http, which stands on oneloop.
 
@@ -11,17 +12,23 @@ mod colour;
 mod demo;
 mod escape;
 mod exit;
+mod expect;
+mod exposition;
+mod gauges;
 mod input;
+mod job;
 mod limits;
+mod modules;
 mod output;
 mod probe;
 mod progress;
 mod report;
 mod run;
+mod spec;
 mod status;
 mod target;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -70,6 +77,22 @@ fn perform(task: Task, settings: Settings) -> Result<Run, String> {
         }
         Task::Demo => oneloop::run(probe_demo(settings)).map_err(|error| error.to_string()),
         Task::ServeDemo => oneloop::run(serve_demo()).map_err(|error| error.to_string()),
+        Task::CheckConfig(file) => {
+            let modules = modules::Modules::load(&file)?;
+            print(format!("{}: {} modules, all good\n", file.display(), modules.by_name.len()).as_bytes())
+        }
+        Task::Print(text) => print(&text),
+    }
+}
+
+/// Prints on standard output. A reader who leaves early (`prober man | head`) is no error.
+fn print(text: &[u8]) -> Result<Run, String> {
+    match std::io::stdout().write_all(text) {
+        Ok(()) => Ok(Run { ending: Ending::Complete, failures: 0 }),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            Ok(Run { ending: Ending::ClosedOutput, failures: 0 })
+        }
+        Err(error) => Err(format!("cannot write to standard output: {error}")),
     }
 }
 
@@ -109,16 +132,21 @@ async fn serve_demo() -> oneloop::Result<Run> {
 
 /// Makes the parts of a run out of the settings, and finds out what of them cannot be used.
 fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Result<Parts, String> {
-    let settings = Rc::new(settings);
-    let prober = probe::Prober::new(settings.clone(), ca_pem)?;
+    let plain = settings.write_out.is_none() && matches!(settings.format, Format::Text | Format::Waterfall);
+    let secrets = Rc::new(escape::Secrets::new(settings.spec.all_secrets()));
+    let prober = probe::Prober::new(Rc::new(settings.spec.clone()), ca_pem, !plain)
+        .map_err(|message| secrets.hidden(&message))?;
     let destination = output::Destination::open(settings.output.as_deref())?;
     let on_terminal = std::io::stderr().is_terminal();
-    let palette =
-        |is_terminal| Palette::new(colour::wanted(settings.color, is_terminal, |name| std::env::var_os(name)));
+    let variable = |name: &str| std::env::var_os(name);
+    let unicode = colour::speaks_unicode(variable);
+    let palette = |is_terminal| Palette::new(colour::wanted(settings.color, is_terminal, variable), unicode);
+    let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let columns = colour::columns(variable, width);
     let colours = palette(destination.is_terminal);
-    let summary = match (settings.quiet, settings.format, &settings.output) {
+    let summary = match (settings.quiet && !settings.stats && !settings.histogram, plain, &settings.output) {
         (true, ..) => None,
-        (false, Format::Text, None) => Some(SummaryPlace::AfterResults(colours)),
+        (false, true, None) => Some(SummaryPlace::AfterResults(colours)),
         _ => Some(SummaryPlace::Stderr(palette(on_terminal))),
     };
     let open_files = limits::raise_open_files();
@@ -132,12 +160,18 @@ fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Res
     Ok(Parts {
         input,
         prober,
-        reporter: report::Reporter::new(&settings, colours),
+        reporter: report::Reporter::new(&settings, colours, columns, secrets),
         destination,
         parallel,
-        max_time: settings.max_time,
+        parallel_host: settings.parallel_max_host,
+        gap: settings.gap,
+        rounds: settings.rounds,
+        max_time: settings.spec.max_time,
         announced: Vec::new(),
         show_progress: on_terminal && !settings.quiet,
         summary,
+        table: settings.stats,
+        histogram: settings.histogram,
+        columns,
     })
 }

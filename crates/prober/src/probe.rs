@@ -1,10 +1,13 @@
 //! One probe: a request with its redirects and body, within its time, judged.
 //!
-//! Neighbours: `run` calls [`Prober::probe`] in a task of its own; oneloop-http does the work and keeps the record;
+//! Neighbours: `spec` says what; `run` calls [`Prober::probe`] in a task of its own; oneloop-http does the work and keeps the record;
 //! `report` shows what comes out. Invariant: whatever happens, what was known by then is in the outcome.
 //! Counterpart: the `fetch` of the script that this program grew from.
 
+use std::cell::Cell;
+use std::fmt::Write;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,98 +15,100 @@ use std::time::{Duration, Instant, SystemTime};
 use http::Method;
 use oneloop::LoopRef;
 use oneloop_http::proto::{BodyLength, Headers, Limits, RequestHead, write_request};
-use oneloop_http::resolver::Family;
-use oneloop_http::{ClientSession, Error, ErrorKind, Exchange, Phase};
+use oneloop_http::resolver::SystemResolver;
+use oneloop_http::{ClientSession, Error, ErrorKind, Exchange, Phase, SessionBuilder};
+use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::cli::{Addresses, Format, Settings};
 use crate::escape;
 use crate::report::Outcome;
-use crate::report::text::unexpected_status;
+use crate::spec::{Pem, Spec};
 use crate::target::Failure;
-
-/// No body may be larger: a probe is no download.
-const LARGEST_BODY: u64 = 10 * 1024 * 1024;
 
 /// What all probes of a run share.
 #[derive(Debug)]
 pub(crate) struct Prober {
     session: ClientSession,
     method: Method,
-    settings: Rc<Settings>,
+    spec: Rc<Spec>,
+    /// Whether a format shows what costs a system call or two to know.
+    detailed: bool,
+    /// The longest that a step has waited for its turn since somebody asked.
+    worst_wait: Cell<Duration>,
 }
 
 impl Prober {
     /// Reads the CA file and checks the headers; the sentence says what cannot be used. `ca_pem` takes the place of the
-    /// CA file.
-    pub(crate) fn new(settings: Rc<Settings>, ca_pem: Option<&str>) -> Result<Prober, String> {
-        let mut session = ClientSession::builder()
-            .insecure(settings.insecure)
-            .keepalive(settings.keepalive)
-            .limits(Limits { max_body_bytes: LARGEST_BODY, ..Limits::default() })
-            .record_local_addr(settings.format == Format::Jsonl)
-            .family(match settings.addresses {
-                Addresses::Any => Family::Any,
-                Addresses::V4 => Family::V4,
-                Addresses::V6 => Family::V6,
-            });
-        if let Some(file) = &settings.cacert {
-            session = session.ca_file(file);
-        }
+    /// CA file. `detailed` asks for the time of day of each start and for our own address.
+    pub(crate) fn new(spec: Rc<Spec>, ca_pem: Option<&str>, detailed: bool) -> Result<Prober, String> {
+        let mut session = session_for(&spec).record_local_addr(detailed);
         if let Some(pem) = ca_pem {
             session = session.ca_pem(pem);
         }
-        let own = [("User-Agent", concat!("prober/", env!("CARGO_PKG_VERSION"))), ("Accept", "*/*")];
-        for (name, value) in own {
-            if !settings.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
-                session = session.header(name, value);
-            }
+        for (name, value) in spec.fields() {
+            check_header(name, value)?;
+            session = session.header(name, value);
         }
-        for (name, value) in &settings.headers {
-            if let Some(value) = value {
-                check_header(name, value)?;
-                session = session.header(name, value);
-            }
-        }
-        let method = Method::from_bytes(settings.method.as_bytes()).map_err(|error| error.to_string())?;
+        let method = Method::from_bytes(spec.method.as_bytes()).map_err(|error| error.to_string())?;
         let session = session.build().map_err(|error| error.to_string())?;
-        Ok(Prober { session, method, settings })
+        Ok(Prober { session, method, spec, detailed, worst_wait: Cell::default() })
     }
 
-    /// Probes `url` within `limit`; it was due at `due`. An error is the loop's own: the task was cancelled.
+    /// The longest that a step has waited for its turn since this was asked last.
+    pub(crate) fn take_worst_wait(&self) -> Duration {
+        self.worst_wait.take()
+    }
+
+    /// Probes `url` within `limit`, at `address` if one is given; it was due at `due`. What is learned goes into `exchange`. An error is the loop's own: the task was cancelled.
     pub(crate) async fn probe(
         &self,
         event_loop: &LoopRef,
         url: Rc<Url>,
+        address: Option<IpAddr>,
         limit: Duration,
         due: Instant,
+        exchange: &Exchange,
     ) -> oneloop::Result<Outcome> {
         let queue = event_loop.time().saturating_duration_since(due);
-        let started_at = (self.settings.format == Format::Jsonl).then(SystemTime::now);
-        let exchange = Exchange::new();
+        let started_at = self.detailed.then(SystemTime::now);
         let mut lag = Duration::ZERO;
         let result = {
             // Handed on by reference: a future that is moved into another takes up room in both.
-            let request = pin!(self.request(url, &exchange));
+            let request = pin!(self.request(url, address, exchange));
             let mut request = pin!(oneloop::wait_for(limit, request));
             let mut woken = false;
             poll_fn(|cx| {
                 // For so long, at most, has this program itself kept the step waiting: the time limit keeps a timer armed.
                 // The first step is no wake; it waited as `queue`.
                 if std::mem::replace(&mut woken, true) {
-                    lag += event_loop.time().saturating_duration_since(event_loop.collected_at());
+                    let waited = event_loop.time().saturating_duration_since(event_loop.collected_at());
+                    self.worst_wait.set(self.worst_wait.get().max(waited));
+                    lag += waited;
                 }
                 request.as_mut().poll(cx)
             })
             .await
         };
         exchange.stop(event_loop.time());
-        let failure = match result {
+        let (failure, body_sha256) = match result {
             Err(error) if error.is_cancelled() => return Err(oneloop::Error::Cancelled),
-            Err(error) => Some(failure(&error, limit, exchange.hops().last().map(|hop| hop.clock.last()))),
-            Ok(()) => self.judge(&exchange),
+            Err(error) => {
+                let phase = exchange.hops().last().map(|hop| hop.clock.last());
+                (Some(failure(&error, limit, phase)), None)
+            }
+            Ok(read) => (self.spec.expect.judge(exchange, &read.body, self.spec.redirects.is_some()), read.sha256),
         };
-        Ok(Outcome { failure, hops: exchange.take(), started_at, queue, lag })
+        Ok(Outcome { failure, hops: exchange.take(), started_at, queue, lag, body_sha256 })
+    }
+
+    /// Is each address of a name probed by itself?
+    pub(crate) fn takes_all_addresses(&self) -> bool {
+        self.spec.connection.all_addresses
+    }
+
+    /// The addresses of `name`, as a probe would find them.
+    pub(crate) async fn resolve(&self, name: &str) -> oneloop_http::Result<Vec<IpAddr>> {
+        self.session.resolve(name).await
     }
 
     /// Closes the connections that are kept for later, to have their descriptors.
@@ -115,26 +120,101 @@ impl Prober {
         }
     }
 
-    async fn request(&self, url: Rc<Url>, exchange: &Exchange) -> oneloop_http::Result<()> {
-        let mut response = self
+    async fn request(&self, url: Rc<Url>, address: Option<IpAddr>, exchange: &Exchange) -> oneloop_http::Result<Read> {
+        let mut request = self
             .session
             .request(self.method.clone(), url)
-            .allow_redirects(self.settings.redirects.is_some())
-            .max_redirects(self.settings.redirects.unwrap_or(0) as usize)
-            .exchange(exchange)
-            .send()
+            .allow_redirects(self.spec.redirects.is_some())
+            .max_redirects(self.spec.redirects.unwrap_or(0) as usize)
+            .exchange(exchange);
+        if let Some(address) = address {
+            request = request.address(address);
+        }
+        if let Some(body) = &self.spec.body {
+            request = request.body(&body[..]);
+        }
+        let mut response = request.send().await?;
+        let mut read = Read::default();
+        if !self.spec.expect.wants_body() && !self.spec.hash_body {
+            // Nearly every probe: the body is read and forgotten.
+            response.read_with(|_| ()).await?;
+            return Ok(read);
+        }
+        let mut hasher = self.spec.hash_body.then(Sha256::new);
+        let keep = self.spec.expect.wants_body();
+        response
+            .read_with(|piece| {
+                if let Some(hasher) = &mut hasher {
+                    hasher.update(piece);
+                }
+                if keep {
+                    read.body.extend_from_slice(piece);
+                }
+            })
             .await?;
-        response.read_with(|_| ()).await?;
-        Ok(())
+        read.sha256 = hasher.map(|hasher| {
+            hasher.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+                // Writing into a String cannot fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+        });
+        Ok(read)
     }
+}
 
-    /// A response came whole: is its status one of those expected?
-    fn judge(&self, exchange: &Exchange) -> Option<Failure> {
-        let hops = exchange.hops();
-        let last = hops.last()?;
-        let expected = last.status().is_some_and(|status| self.settings.expected.contains(status.as_u16()));
-        (!expected).then(|| unexpected_status(last, &self.settings))
+/// A session that connects, trusts and follows as `spec` says; without the headers.
+pub(crate) fn session_for(spec: &Spec) -> SessionBuilder {
+    let Spec { connection, tls, .. } = spec;
+    let mut session = ClientSession::builder()
+        .timeouts(spec.timeouts)
+        .compressed(spec.compressed)
+        .allow_downgrade(spec.downgrades)
+        .limits(Limits { max_body_bytes: spec.largest_body, ..Limits::default() })
+        .keepalive(connection.keepalive)
+        .family(connection.family)
+        .addresses(connection.choice)
+        .insecure(tls.insecure)
+        .native_roots(tls.native);
+    if connection.system_resolver {
+        session = session.resolver(SystemResolver::new());
+    } else if !connection.dns_servers.is_empty() {
+        session = session.dns_servers(connection.dns_servers.clone());
     }
+    session = connection.resolve.iter().cloned().fold(session, SessionBuilder::resolve_to);
+    session = connection.connect_to.iter().cloned().fold(session, SessionBuilder::connect_to);
+    if let Some(proxy) = &connection.proxy {
+        session = session.proxy(proxy.clone()).no_proxy(connection.no_proxy.as_deref().unwrap_or_default());
+    }
+    session = match &tls.cacert {
+        None => session,
+        Some(Pem::File(file)) => session.ca_file(file),
+        Some(Pem::Text(pem)) => session.ca_pem(pem.as_str()),
+    };
+    if let Some(file) = &tls.crl {
+        session = session.crl_file(file);
+    }
+    if let Some((chain, key)) = &tls.identity {
+        session = session.identity_file(chain, key.clone());
+    }
+    if let Some(name) = &tls.server_name {
+        session = session.server_name(name);
+    }
+    if let Some(version) = tls.min {
+        session = session.min_tls(version);
+    }
+    if let Some(version) = tls.max {
+        session = session.max_tls(version);
+    }
+    session
+}
+
+/// What is kept of a body.
+#[derive(Debug, Default)]
+struct Read {
+    /// All of it, where an expectation looks at it.
+    body: Vec<u8>,
+    sha256: Option<String>,
 }
 
 /// Finds out now what would otherwise fail every probe. The message leaves the value out: it may be a secret.
@@ -150,7 +230,7 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
         close: true,
     };
     let written = pushed.and_then(|()| write_request(&mut Vec::new(), &head));
-    written.map_err(|error| format!("the header '{name}' (-H) cannot be sent: {error}"))
+    written.map_err(|error| format!("the header '{name}' cannot be sent: {error}"))
 }
 
 /// The request failed: in which words is that reported?

@@ -14,6 +14,16 @@ impl Default for StatusSet {
 }
 
 impl StatusSet {
+    /// All of 2xx, as in blackbox_exporter.
+    pub(crate) fn classes_of_success() -> StatusSet {
+        StatusSet(vec![(200, 299)])
+    }
+
+    /// These ranges, each from the first to the second.
+    pub(crate) fn of(ranges: Vec<(u16, u16)>) -> StatusSet {
+        StatusSet(ranges)
+    }
+
     /// Reads `200`, `2xx`, `200-204`, or several of them with commas.
     pub(crate) fn parse(text: &str) -> Result<StatusSet, String> {
         text.split(',').map(|part| range(part.trim())).collect::<Result<_, _>>().map(StatusSet)

@@ -24,7 +24,7 @@ pub(crate) struct Failure {
 }
 
 /// One URL to be probed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Target {
     /// Its place among all URLs of this run, from 0.
     pub(crate) index: u64,

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::asn1_rs::ToDer;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
 
 /// One certificate of a chain. The order of the fields is that of the keys in JSON.
 #[derive(Debug, Serialize)]
@@ -78,6 +79,119 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
+/// `der` as PEM.
+pub(crate) fn pem(der: &[u8]) -> String {
+    let digits = crate::spec::base64(der);
+    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in digits.as_bytes().chunks(64) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text + "-----END CERTIFICATE-----\n"
+}
+
+/// What blackbox_exporter tells of a server's own certificate, in Go's way of writing it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    /// Of the whole DER, in hexadecimal.
+    pub(crate) sha256: String,
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    /// DNS names, with commas.
+    pub(crate) names: String,
+    /// In hexadecimal, without leading zero bytes.
+    pub(crate) serial: String,
+}
+
+impl Leaf {
+    /// Reads `der`; `None` if that is no certificate.
+    pub(crate) fn read(der: &[u8]) -> Option<Leaf> {
+        let (_, parsed) = X509Certificate::from_der(der).ok()?;
+        let names = match parsed.subject_alternative_name() {
+            Ok(Some(extension)) => extension
+                .value
+                .general_names
+                .iter()
+                .filter_map(|name| match name {
+                    GeneralName::DNSName(name) => Some(*name),
+                    _ => None,
+                })
+                .collect::<Vec<_>>()
+                .join(","),
+            _ => String::new(),
+        };
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let serial = parsed.raw_serial();
+        let leading = serial.iter().take_while(|byte| **byte == 0).count();
+        Some(Leaf {
+            sha256: hex(&Sha256::digest(der)),
+            subject: go_name(parsed.subject()),
+            issuer: go_name(parsed.issuer()),
+            names,
+            serial: hex(serial.get(leading..).unwrap_or_default()),
+        })
+    }
+}
+
+/// A distinguished name as Go prints it: by RFC 2253, the usual attributes in an order of Go's own, repeats of one
+/// attribute joined by `+`, and unusual attributes behind all others.
+fn go_name(name: &X509Name<'_>) -> String {
+    // From the last that Go's sequence has to the first, since RFC 2253 prints from the end.
+    const USUAL: [(&str, &str); 9] = [
+        ("2.5.4.5", "SERIALNUMBER"),
+        ("2.5.4.3", "CN"),
+        ("2.5.4.17", "POSTALCODE"),
+        ("2.5.4.9", "STREET"),
+        ("2.5.4.8", "ST"),
+        ("2.5.4.7", "L"),
+        ("2.5.4.11", "OU"),
+        ("2.5.4.10", "O"),
+        ("2.5.4.6", "C"),
+    ];
+    let attributes: Vec<_> =
+        name.iter_attributes().map(|attribute| (attribute.attr_type().to_id_string(), attribute)).collect();
+    let mut parts = Vec::new();
+    for (id, short) in USUAL {
+        let values = attributes.iter().filter(|(other, _)| other == id);
+        let values = values.filter_map(|(_, attribute)| attribute.as_str().ok());
+        // Of a name or a serial number Go keeps one, the last.
+        let values: Vec<_> = match short {
+            "CN" | "SERIALNUMBER" => values.rev().take(1).collect(),
+            _ => values.collect(),
+        };
+        if !values.is_empty() {
+            let values = values.into_iter().map(|value| format!("{short}={}", rfc2253(value)));
+            parts.push(values.collect::<Vec<_>>().join("+"));
+        }
+    }
+    for (id, attribute) in attributes.iter().rev() {
+        if !USUAL.iter().any(|(usual, _)| usual == id) {
+            let der = attribute.attr_value().to_der_vec().unwrap_or_default();
+            let hex: String = der.iter().map(|byte| format!("{byte:02x}")).collect();
+            parts.push(format!("{id}=#{hex}"));
+        }
+    }
+    parts.join(",")
+}
+
+fn rfc2253(value: &str) -> String {
+    let last = value.chars().count().saturating_sub(1);
+    let mut text = String::with_capacity(value.len());
+    for (at, character) in value.chars().enumerate() {
+        let escaped = match character {
+            ',' | '+' | '"' | '\\' | '<' | '>' | ';' => true,
+            ' ' => at == 0 || at == last,
+            '#' => at == 0,
+            _ => false,
+        };
+        if escaped {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
+}
+
 fn to_the_second<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serializer.collect_str(&format_args!("{time:.0}")),
@@ -110,5 +224,22 @@ mod tests {
     fn garbage_is_no_error() {
         let read = Certificate::read(b"not DER at all");
         assert_eq!((&read.subject, read.days_left(Timestamp::UNIX_EPOCH)), (&None, None));
+    }
+
+    #[test]
+    fn names_are_written_as_go_writes_them() {
+        use rcgen::DnType;
+        let mut parameters =
+            rcgen::CertificateParams::new(vec!["a.example".into(), "b.example".into()]).expect("names");
+        let name = &mut parameters.distinguished_name;
+        name.push(DnType::CountryName, "NL");
+        name.push(DnType::OrganizationName, "Some, Inc.");
+        name.push(DnType::CommonName, " a+b ");
+        parameters.serial_number = Some(vec![0x01, 0xab].into());
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let leaf = Leaf::read(parameters.self_signed(&key).expect("a certificate").der()).expect("a leaf");
+        assert_eq!(leaf.subject, "CN=\\ a\\+b\\ ,O=Some\\, Inc.,C=NL");
+        assert_eq!((leaf.names.as_str(), leaf.serial.as_str()), ("a.example,b.example", "01ab"));
+        assert_eq!(Leaf::read(b"nothing"), None);
     }
 }

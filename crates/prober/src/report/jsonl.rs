@@ -1,6 +1,7 @@
-//! A JSON object a line, for programs: schema version 1, every key always present, in the order of completion.
+//! A JSON object a result, for programs: schema version 1, every key always present.
 //!
-//! Neighbours: `report` hands in each outcome; `docs` describe the schema. Keys stand in the order of the fields below.
+//! `jsonl` prints one a line in the order of completion, `json` one array in the order of the list, and curl's
+//! `%{json}` of `-w` the same object. Neighbours: `report` hands in each outcome; `docs` describe the schema. Keys stand in the order of the fields below.
 //! Durations are milliseconds with up to six decimals, so that whole nanoseconds survive and the phases add up to the
 //! total in decimal arithmetic. Header names are in lower case; bytes that are not UTF-8 are written as `\xNN`.
 
@@ -15,37 +16,64 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use super::Outcome;
 use super::certificate::Certificate;
 use super::text::header_value;
-use crate::cli::Settings;
+use super::{Outcome, Render};
 use crate::escape::url_without_secrets;
 use crate::exit::curl_code;
-use crate::target::{Failure, Target};
+use crate::job::Job;
+use crate::target::Failure;
 
-/// The renderer of `--format jsonl`.
-#[derive(Debug)]
-pub(crate) struct Jsonl {
+/// Writes results as JSON objects.
+#[derive(Debug, Clone)]
+pub(crate) struct Json {
     /// The method of a probe that made no request.
     method: Rc<str>,
 }
 
-impl Jsonl {
-    pub(crate) fn new(settings: &Settings) -> Jsonl {
-        Jsonl { method: settings.method.as_str().into() }
+impl Json {
+    pub(super) fn new(method: &str) -> Json {
+        Json { method: method.into() }
     }
 
-    /// Appends the line of one result.
-    pub(crate) fn line(&self, out: &mut Vec<u8>, target: &Target, outcome: &Outcome) {
+    /// Appends the object of one result.
+    pub(super) fn object(&self, out: &mut Vec<u8>, job: &Job, outcome: &Outcome) {
         let before = out.len();
-        let line = Line::new(target, outcome, &self.method);
+        let line = Line::new(job, outcome, &self.method);
         let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable(CompactFormatter));
         if line.serialize(&mut serializer).is_err() {
             // Writing to memory does not fail and no key is anything but text: this cannot happen, and must not print half a line.
             out.truncate(before);
-            return;
         }
+    }
+}
+
+/// The renderer of `--format jsonl`.
+#[derive(Debug)]
+pub(super) struct Lines(pub(super) Json);
+
+impl Render for Lines {
+    fn result(&mut self, out: &mut Vec<u8>, job: &Job, outcome: &Outcome) {
+        self.0.object(out, job, outcome);
         out.push(b'\n');
+    }
+}
+
+/// The renderer of `--format json`.
+#[derive(Debug)]
+pub(super) struct Array(pub(super) Json);
+
+impl Render for Array {
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"[\n");
+    }
+
+    fn result(&mut self, out: &mut Vec<u8>, job: &Job, outcome: &Outcome) {
+        self.0.object(out, job, outcome);
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\n]\n");
     }
 }
 
@@ -85,18 +113,18 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(target: &'a Target, outcome: &'a Outcome, method: &'a str) -> Line<'a> {
+    fn new(job: &'a Job, outcome: &'a Outcome, method: &'a str) -> Line<'a> {
         let last = outcome.hops.last();
         let before = outcome.hops.split_last().map_or(&[][..], |(_, before)| before);
         let remote = last.and_then(|hop| hop.remote);
         let local = last.and_then(|hop| hop.local);
         Line {
             schema_version: 1,
-            index: target.index,
-            round: 0,
-            attempt: 1,
+            index: job.target.index,
+            round: job.round,
+            attempt: u64::from(job.attempt),
             started_at: outcome.started_at.and_then(microseconds),
-            url: &target.text,
+            url: &job.target.text,
             url_effective: last.map(|hop| shown(hop.url.as_str())),
             ok: outcome.failure.is_none(),
             status: outcome.status(),
@@ -111,7 +139,7 @@ impl<'a> Line<'a> {
             local_port: local.map(|address| address.port()),
             reused: last.is_some_and(|hop| hop.reused),
             body_bytes: last.map_or(0, |hop| hop.body_bytes),
-            body_sha256: None,
+            body_sha256: outcome.body_sha256.as_deref(),
             headers: last.filter(|hop| hop.head.is_some()).map(Fields),
             redirect_url: last.and_then(redirect_url),
             redirects: before.iter().map(Redirect::new).collect(),
@@ -267,26 +295,26 @@ impl Serialize for Ms {
     }
 }
 
-fn microseconds(time: SystemTime) -> Option<String> {
+pub(super) fn microseconds(time: SystemTime) -> Option<String> {
     Timestamp::try_from(time).ok().map(|time| format!("{time:.6}"))
 }
 
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     url_without_secrets(url).into_owned()
 }
 
-fn redirect_url(hop: &Hop) -> Option<String> {
+pub(super) fn redirect_url(hop: &Hop) -> Option<String> {
     hop.redirect_url.as_ref().map(|url| shown(url.as_str()))
 }
 
-fn version(hop: &Hop) -> Option<String> {
+pub(crate) fn version(hop: &Hop) -> Option<String> {
     let head = hop.head.as_ref()?;
     Some(format!("{:?}", head.version).trim_start_matches("HTTP/").to_owned())
 }
 
 /// serde_json's compact form, with DEL and the C1 controls escaped as well: a terminal obeys those, too.
 #[derive(Debug)]
-struct Printable(CompactFormatter);
+pub(super) struct Printable(pub(super) CompactFormatter);
 
 impl Formatter for Printable {
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
@@ -303,6 +331,7 @@ impl Formatter for Printable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::Target;
 
     fn json(value: &impl Serialize) -> String {
         let mut out = Vec::new();
@@ -330,9 +359,10 @@ mod tests {
         let failure =
             Failure { kind: "bad-url", detail: "EmptyHost".into(), message: "empty host".into(), phase: None };
         let target = Target { index: 3, text: "http://".into(), url: Err(Box::new(failure.clone())) };
+        let job = Job::new(target, 3, 0);
         let outcome = Outcome::refused(failure);
         assert_eq!(
-            json(&Line::new(&target, &outcome, "GET")),
+            json(&Line::new(&job, &outcome, "GET")),
             concat!(
                 r#"{"schema_version":1,"index":3,"round":0,"attempt":1,"started_at":null,"url":"http://","url_effective":null,"#,
                 r#""ok":false,"status":null,"error":{"kind":"bad-url","detail":"EmptyHost","message":"empty host","phase":null},"#,

@@ -1,26 +1,40 @@
-//! From outcomes to lines: rendering, order, and the totals.
+//! From outcomes to what is printed: rendering, order, and the totals.
 //!
-//! Text keeps the order of the list, so a result may have to wait for an earlier one. It waits as the finished line,
-//! which is far smaller than what it was made from, and `run` starts nothing new while too many wait. JSON lines go
-//! out as they come.
-//! Neighbours: `run` hands in each [`Outcome`]; `output` takes the bytes; `text` and `jsonl` render.
+//! Each format is a [`Render`]. What is printed a result at a time keeps the order of the list, so a result may have to
+//! wait for an earlier one: it waits as the finished text, which is far smaller than what it was made from, and `run`
+//! starts nothing new while too many wait. JSON lines go out as they come. Formats that show all results together
+//! (waterfall, prom, junit) keep the little of each that they need and print at the end of the round or the run.
+//! Neighbours: `run` hands in each [`Outcome`]; `output` takes the bytes.
+//! Invariant: whatever is appended has passed through [`Secrets::hide`](crate::escape::Secrets::hide).
 
 pub(crate) mod certificate;
+mod csv;
+mod har;
+mod histogram;
 pub(crate) mod jsonl;
+mod junit;
+mod order;
+pub(crate) mod prom;
 pub(crate) mod stats;
+pub(crate) mod summary;
 pub(crate) mod text;
+mod waterfall;
+pub(crate) mod write_out;
 
-use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use oneloop_http::{Hop, Phase};
 
 use crate::cli::{Format, Settings};
 use crate::colour::Palette;
+use crate::escape::Secrets;
+use crate::job::Job;
 use crate::target::{Failure, Target};
+use order::Order;
 use stats::Stats;
 
-/// What became of one probe.
+/// What became of one attempt.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// Why it failed; `None` when it passed.
@@ -33,6 +47,8 @@ pub(crate) struct Outcome {
     pub(crate) queue: Duration,
     /// An upper bound on the time for which the prober itself kept it waiting.
     pub(crate) lag: Duration,
+    /// SHA-256 of the last body, in hexadecimal, where it was asked for.
+    pub(crate) body_sha256: Option<String>,
 }
 
 impl Outcome {
@@ -44,12 +60,18 @@ impl Outcome {
             started_at: None,
             queue: Duration::ZERO,
             lag: Duration::ZERO,
+            body_sha256: None,
         }
     }
 
     /// The final status, if a response head arrived in the last hop.
     pub(crate) fn status(&self) -> Option<u16> {
         self.hops.last()?.status().map(|status| status.as_u16())
+    }
+
+    /// The kind of its failure.
+    pub(crate) fn kind(&self) -> Option<&'static str> {
+        self.failure.as_ref().map(|failure| failure.kind)
     }
 
     /// From the start to the end of the last response's head.
@@ -74,169 +96,134 @@ impl Outcome {
     }
 }
 
+/// What follows a result, of the same start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    Nothing,
+    AnotherAttempt,
+    /// The results of other addresses.
+    Others,
+}
+
+/// A format.
+pub(crate) trait Render: std::fmt::Debug {
+    /// A probe is about to start: its URL may count for the width of a column.
+    fn started(&mut self, _: &Target) {}
+
+    /// Before the first result.
+    fn begin(&mut self, _: &mut Vec<u8>) {}
+
+    /// One result: appended, or noted for later.
+    fn result(&mut self, out: &mut Vec<u8>, job: &Job, outcome: &Outcome);
+
+    /// All results of a round are there.
+    fn round_ended(&mut self, _: &mut Vec<u8>) {}
+
+    /// After the last result, also of a run that was stopped.
+    fn end(&mut self, _: &mut Vec<u8>) {}
+}
+
 /// Renders, orders and counts.
 #[derive(Debug)]
 pub(crate) struct Reporter {
-    format: Renderer,
+    format: Box<dyn Render>,
+    /// `None` where results are not held back for the sake of order.
+    order: Option<Order>,
     quiet: bool,
-    order: Order,
     pub(crate) stats: Stats,
+    secrets: Rc<Secrets>,
+    begun: bool,
     scratch: Vec<u8>,
 }
 
-#[derive(Debug)]
-enum Renderer {
-    Text(text::Text),
-    Jsonl(jsonl::Jsonl),
-}
-
 impl Reporter {
-    /// A reporter for these settings, colouring its lines with `palette`.
-    pub(crate) fn new(settings: &Settings, palette: Palette) -> Reporter {
-        let format = match settings.format {
-            Format::Text => Renderer::Text(text::Text::new(settings, palette)),
-            Format::Jsonl => Renderer::Jsonl(jsonl::Jsonl::new(settings)),
+    /// A reporter for these settings, colouring with `palette` on `columns` columns.
+    pub(crate) fn new(settings: &Settings, palette: Palette, columns: usize, secrets: Rc<Secrets>) -> Reporter {
+        let json = || jsonl::Json::new(&settings.spec.method);
+        let (format, separator): (Box<dyn Render>, Option<&'static str>) = match (&settings.write_out, settings.format)
+        {
+            (Some(template), _) => (Box::new(write_out::WriteOut::new(template.clone(), settings)), Some("")),
+            (None, Format::Text) => (Box::new(text::Text::new(settings, palette)), Some("")),
+            (None, Format::Jsonl) => (Box::new(jsonl::Lines(json())), None),
+            (None, Format::Json) => (Box::new(jsonl::Array(json())), Some(",\n")),
+            (None, Format::Csv) => (Box::new(csv::Csv), Some("")),
+            (None, Format::Har) => (Box::new(har::Har::new(&settings.spec)), Some(",\n")),
+            (None, Format::Prom) => (Box::<prom::Prom>::default(), None),
+            (None, Format::Junit) => (Box::<junit::Junit>::default(), None),
+            (None, Format::Waterfall) => (Box::new(waterfall::Waterfall::new(palette, columns)), None),
         };
-        Reporter { format, quiet: settings.quiet, order: Order::default(), stats: Stats::new(), scratch: Vec::new() }
+        Reporter {
+            format,
+            order: separator.map(Order::new),
+            quiet: settings.quiet,
+            stats: Stats::new(settings.stats || settings.histogram),
+            secrets,
+            begun: false,
+            scratch: Vec::new(),
+        }
     }
 
-    /// A probe is about to start: its URL counts for the width of the column.
+    /// A probe is about to start.
     pub(crate) fn started(&mut self, target: &Target) {
-        if let Renderer::Text(text) = &mut self.format {
-            text.widen(&target.text);
-        }
+        self.format.started(target);
     }
 
-    /// Takes a result; appends to `out` what may be printed now.
-    pub(crate) fn finished(&mut self, target: &Target, outcome: &Outcome, out: &mut Vec<u8>) {
-        match &outcome.failure {
-            None => {
-                self.stats.passed += 1;
-                self.stats.time(outcome.headers().unwrap_or_default(), &target.text);
-            }
-            Some(failure) => *self.stats.failed.entry(failure.kind).or_default() += 1,
-        }
-        if outcome.lagged() {
-            self.stats.lagged += 1;
-            self.stats.worst_lag = self.stats.worst_lag.max(outcome.lag);
-        }
+    /// Takes a result; appends to `out` what may be printed now. `then` says what follows.
+    pub(crate) fn finished(&mut self, job: &Job, outcome: &Outcome, then: Then, out: &mut Vec<u8>) {
+        self.stats.count(&job.target, outcome, then != Then::AnotherAttempt);
+        let is_last = then == Then::Nothing;
+        let from = out.len();
+        self.begin(out);
         let shown = !self.quiet || outcome.failure.is_some();
-        match &mut self.format {
-            Renderer::Jsonl(jsonl) if shown => jsonl.line(out, target, outcome),
-            Renderer::Jsonl(_) => {}
-            Renderer::Text(text) => {
-                if self.order.is_next(target.index) {
-                    if shown {
-                        text.line(out, target, outcome);
-                    }
-                    self.order.release(out);
-                } else {
-                    self.scratch.clear();
-                    if shown {
-                        text.line(&mut self.scratch, target, outcome);
-                    }
-                    self.order.keep(target.index, self.scratch.as_slice().into());
+        match &mut self.order {
+            None if shown => self.format.result(out, job, outcome),
+            None => {}
+            Some(order) if order.is_next(job.seq) => {
+                if shown {
+                    order.separate(out);
+                    self.format.result(out, job, outcome);
+                }
+                if is_last {
+                    order.release(out);
                 }
             }
-        }
-    }
-
-    /// How many URLs from the beginning of the list have been printed; `None` where order does not matter.
-    pub(crate) fn printed(&self) -> Option<u64> {
-        match self.format {
-            Renderer::Text(_) => Some(self.order.next),
-            Renderer::Jsonl(_) => None,
-        }
-    }
-
-    /// Appends everything that still waits for an earlier result: the end has come before that result.
-    pub(crate) fn flush(&mut self, out: &mut Vec<u8>) {
-        self.order.flush(out);
-    }
-}
-
-/// Finished lines that wait for an earlier one.
-#[derive(Debug, Default)]
-struct Order {
-    /// The index whose line is printed next.
-    next: u64,
-    /// The line of index `next + 1 + position`, where it is finished. An empty line is a finished one, too.
-    waiting: VecDeque<Option<Box<[u8]>>>,
-}
-
-impl Order {
-    fn is_next(&self, index: u64) -> bool {
-        index == self.next
-    }
-
-    /// The line of `next` has been printed: prints those that waited for it.
-    fn release(&mut self, out: &mut Vec<u8>) {
-        self.next += 1;
-        while let Some(slot) = self.waiting.pop_front() {
-            match slot {
-                Some(line) => out.extend_from_slice(&line),
-                None => return,
+            Some(order) => {
+                self.scratch.clear();
+                if shown {
+                    self.format.result(&mut self.scratch, job, outcome);
+                }
+                order.keep(job.seq, &self.scratch, is_last);
             }
-            self.next += 1;
         }
+        self.secrets.hide(out, from);
     }
 
-    fn keep(&mut self, index: u64, line: Box<[u8]>) {
-        let at = usize::try_from(index.saturating_sub(self.next + 1)).unwrap_or(usize::MAX);
-        if at >= self.waiting.len() {
-            self.waiting.resize(at + 1, None);
-        }
-        if let Some(slot) = self.waiting.get_mut(at) {
-            *slot = Some(line);
-        }
+    /// How many starts have had all their attempts printed; `None` where order does not matter.
+    pub(crate) fn printed(&self) -> Option<u64> {
+        self.order.as_ref().map(|order| order.next)
     }
 
-    fn flush(&mut self, out: &mut Vec<u8>) {
-        for line in self.waiting.drain(..).flatten() {
-            out.extend_from_slice(&line);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn feed(order: &mut Order, out: &mut Vec<u8>, index: u64) {
-        let line = format!("{index} ");
-        if order.is_next(index) {
-            out.extend_from_slice(line.as_bytes());
-            order.release(out);
-        } else {
-            order.keep(index, line.into_bytes().into());
-        }
+    /// Every URL of a round has its result.
+    pub(crate) fn round_ended(&mut self, out: &mut Vec<u8>) {
+        let from = out.len();
+        self.format.round_ended(out);
+        self.secrets.hide(out, from);
     }
 
-    #[test]
-    fn lines_come_in_order_and_as_soon_as_they_can() {
-        let (mut order, mut out) = (Order::default(), Vec::new());
-        for index in [2, 1, 5] {
-            feed(&mut order, &mut out, index);
+    /// Appends everything that still waits for an earlier result, and what closes the format: the end has come.
+    pub(crate) fn end(&mut self, out: &mut Vec<u8>) {
+        let from = out.len();
+        self.begin(out);
+        if let Some(order) = &mut self.order {
+            order.flush(out);
         }
-        assert_eq!(out, b"");
-        feed(&mut order, &mut out, 0);
-        assert_eq!(out, b"0 1 2 ");
-        for index in [6, 3] {
-            feed(&mut order, &mut out, index);
-        }
-        assert_eq!(out, b"0 1 2 3 ");
-        feed(&mut order, &mut out, 4);
-        assert_eq!(out, b"0 1 2 3 4 5 6 ");
-        assert_eq!((order.next, order.waiting.len()), (7, 0));
+        self.format.end(out);
+        self.secrets.hide(out, from);
     }
 
-    #[test]
-    fn at_the_end_what_waits_is_printed_though_something_is_missing() {
-        let (mut order, mut out) = (Order::default(), Vec::new());
-        for index in [3, 0, 5] {
-            feed(&mut order, &mut out, index);
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.format.begin(out);
         }
-        order.flush(&mut out);
-        assert_eq!(out, b"0 3 5 ");
     }
 }

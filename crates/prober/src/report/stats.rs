@@ -1,55 +1,144 @@
-//! What a run adds up to: counts by kind, and how the times to the response headers are spread.
+//! What a run adds up to: counts by kind, and how the times are spread.
 //!
-//! Memory does not grow with the number of results: times are counted in a histogram whose buckets are at most 1/16
-//! wide, so a percentile is off by no more than about 3 %.
+//! Memory does not grow with the number of results: times go into histograms that keep two significant figures, so a
+//! percentile is off by no more than 1 %. Phases are counted only when somebody asked for them.
 //! Counterpart: `statistics.quantiles` in Python, which wants every value at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Buckets for each power of two.
-const STEPS: u32 = 16;
+use hdrhistogram::Histogram;
+use oneloop_http::Phase;
 
-/// The running totals of one run.
+use super::Outcome;
+use crate::target::Target;
+
+/// Times longer than this count as this.
+const LONGEST: u64 = 24 * 3_600 * 1_000_000_000;
+
+/// The running totals of one run. Attempts that were repeated are not in them.
 #[derive(Debug)]
 pub(crate) struct Stats {
     /// Probes that passed.
     pub(crate) passed: u64,
     /// Probes that failed, by kind.
     pub(crate) failed: BTreeMap<&'static str, u64>,
+    /// Attempts that were followed by another one.
+    pub(crate) repeated: u64,
     /// Results whose time may be more than 5 % the prober's own.
     pub(crate) lagged: u64,
     /// The largest of their lags.
     pub(crate) worst_lag: Duration,
     /// The slowest headers and where they came from.
     pub(crate) slowest: Option<(Duration, Box<str>)>,
-    fastest: Duration,
-    histogram: Vec<u32>,
-    timed: u64,
+    headers: Spread,
+    lag: Spread,
+    /// The times of passed probes by phase, and in all, where they are wanted.
+    pub(crate) phases: Option<Box<PhaseStats>>,
 }
 
-impl Stats {
-    pub(crate) fn new() -> Stats {
-        Stats {
-            passed: 0,
-            failed: BTreeMap::new(),
-            lagged: 0,
-            worst_lag: Duration::ZERO,
-            slowest: None,
-            fastest: Duration::MAX,
-            // Microseconds up to 2^44, half a year: 640 counters.
-            histogram: vec![0; (STEPS * 40) as usize],
-            timed: 0,
+/// How the phases are spread.
+#[derive(Debug)]
+pub(crate) struct PhaseStats {
+    pub(crate) phases: [Spread; 6],
+    pub(crate) headers: Spread,
+    pub(crate) total: Spread,
+}
+
+/// A histogram of times, in nanoseconds.
+#[derive(Debug)]
+pub(crate) struct Spread(Option<Histogram<u32>>);
+
+impl Spread {
+    fn new() -> Spread {
+        // These bounds are good ones; should the library think otherwise, nothing is counted.
+        Spread(Histogram::new_with_bounds(1, LONGEST, 2).ok())
+    }
+
+    fn count(&mut self, time: Duration) {
+        if let Some(histogram) = &mut self.0 {
+            histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(LONGEST));
         }
     }
 
-    /// Counts the headers of a passed probe.
-    pub(crate) fn time(&mut self, headers: Duration, url: &str) {
-        self.timed += 1;
-        self.fastest = self.fastest.min(headers);
-        if let Some(counter) = self.histogram.get_mut(bucket(headers)) {
-            *counter = counter.saturating_add(1);
+    /// How many times were counted.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.as_ref().map_or(0, Histogram::len)
+    }
+
+    /// Milliseconds that `share` (0 to 1) of all counted times do not exceed; `None` when none was counted.
+    pub(crate) fn percentile(&self, share: f64) -> Option<f64> {
+        let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
+        // A bucket's upper end may lie above the largest time that was counted.
+        Some(histogram.value_at_quantile(share).min(histogram.max()) as f64 / 1e6)
+    }
+
+    /// Milliseconds on the average.
+    pub(crate) fn mean(&self) -> Option<f64> {
+        self.0.as_ref().filter(|histogram| !histogram.is_empty()).map(|histogram| histogram.mean() / 1e6)
+    }
+
+    /// How many times lie from `low` to below `high`, in milliseconds, to within a bucket.
+    pub(crate) fn between(&self, low: f64, high: f64) -> u64 {
+        let Some(histogram) = &self.0 else { return 0 };
+        let middle = |value: u64| histogram.median_equivalent(value) as f64 / 1e6;
+        histogram
+            .iter_recorded()
+            .filter(|step| (low..high).contains(&middle(step.value_iterated_to())))
+            .map(|step| u64::from(step.count_at_value()))
+            .sum()
+    }
+}
+
+impl Stats {
+    pub(crate) fn new(with_phases: bool) -> Stats {
+        let phases = || PhaseStats {
+            phases: std::array::from_fn(|_| Spread::new()),
+            headers: Spread::new(),
+            total: Spread::new(),
+        };
+        Stats {
+            passed: 0,
+            failed: BTreeMap::new(),
+            repeated: 0,
+            lagged: 0,
+            worst_lag: Duration::ZERO,
+            slowest: None,
+            headers: Spread::new(),
+            lag: Spread::new(),
+            phases: with_phases.then(|| Box::new(phases())),
         }
+    }
+
+    /// Counts a result; one that is not final is repeated.
+    pub(crate) fn count(&mut self, target: &Target, outcome: &Outcome, is_final: bool) {
+        if !is_final {
+            self.repeated += 1;
+            return;
+        }
+        if outcome.lagged() {
+            self.lagged += 1;
+            self.worst_lag = self.worst_lag.max(outcome.lag);
+        }
+        if let Some(failure) = &outcome.failure {
+            *self.failed.entry(failure.kind).or_default() += 1;
+            return;
+        }
+        self.passed += 1;
+        let headers = outcome.headers().unwrap_or_default();
+        self.time(headers, &target.text);
+        self.lag.count(outcome.lag);
+        if let Some(stats) = &mut self.phases {
+            for (phase, spread) in Phase::ALL.iter().zip(&mut stats.phases) {
+                spread.count(outcome.phase(*phase).unwrap_or_default());
+            }
+            stats.headers.count(headers);
+            stats.total.count(outcome.total());
+        }
+    }
+
+    fn time(&mut self, headers: Duration, url: &str) {
+        self.headers.count(headers);
         if self.slowest.as_ref().is_none_or(|(slowest, _)| headers > *slowest) {
             self.slowest = Some((headers, url.into()));
         }
@@ -65,41 +154,16 @@ impl Stats {
         self.passed + self.failures()
     }
 
-    /// The shortest time counted, if any was.
-    pub(crate) fn fastest(&self) -> Option<Duration> {
-        (self.timed > 0).then_some(self.fastest)
+    /// Of the times to the headers in milliseconds: fastest, median, 95 %, slowest.
+    pub(crate) fn headers(&self) -> Option<[f64; 4]> {
+        let at = |share| self.headers.percentile(share);
+        Some([at(0.0)?, at(0.5)?, at(0.95)?, at(1.0)?])
     }
 
-    /// The time that `share` (0 to 1) of all counted times do not exceed, to within a bucket.
-    pub(crate) fn percentile(&self, share: f64) -> Option<Duration> {
-        let wanted = ((self.timed as f64 * share).ceil() as u64).max(1);
-        let mut seen = 0;
-        let at = self.histogram.iter().position(|count| {
-            seen += u64::from(*count);
-            seen >= wanted
-        })?;
-        let (low, high) = (lower_bound(at), lower_bound(at + 1));
-        let slowest = self.slowest.as_ref().map_or(Duration::MAX, |(slowest, _)| *slowest);
-        Some(Duration::from_nanos((low + high) * 500).clamp(self.fastest, slowest))
-    }
-}
-
-/// The bucket of a time: exact below 16 µs, then 16 buckets for each power of two.
-fn bucket(time: Duration) -> usize {
-    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    if micros < u64::from(STEPS) {
-        return micros as usize;
-    }
-    let shift = micros.ilog2() - STEPS.ilog2();
-    ((shift + 1) * STEPS) as usize + ((micros >> shift) as usize - STEPS as usize)
-}
-
-/// The smallest number of microseconds in a bucket.
-fn lower_bound(bucket: usize) -> u64 {
-    let (power, step) = (bucket as u64 / u64::from(STEPS), bucket as u64 % u64::from(STEPS));
-    match power {
-        0 => step,
-        _ => (u64::from(STEPS) + step) << (power - 1),
+    /// The median of the prober's own share and of the times, in milliseconds, where the first is more than 5 % of the other.
+    pub(crate) fn untrustworthy(&self) -> Option<(f64, f64)> {
+        let (lag, median) = (self.lag.percentile(0.5)?, self.headers.percentile(0.5)?);
+        (lag > 0.05 * median).then_some((lag, median))
     }
 }
 
@@ -108,25 +172,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_time_falls_into_the_bucket_that_holds_it() {
-        let interesting = (0..200).chain((4..40).flat_map(|power| [(1 << power) - 1, 1 << power, (1 << power) + 1]));
-        for micros in interesting {
-            let at = bucket(Duration::from_micros(micros));
-            assert!(lower_bound(at) <= micros && micros < lower_bound(at + 1), "{micros}");
-        }
-    }
-
-    #[test]
     fn percentiles_are_near_the_truth() {
-        let mut stats = Stats::new();
-        assert_eq!(stats.percentile(0.5), None);
+        let mut stats = Stats::new(false);
+        assert_eq!(stats.headers(), None);
         for millis in 1..=1_000 {
             stats.time(Duration::from_millis(millis), "http://a");
         }
-        for (share, truth) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0), (1.0, 1_000.0)] {
-            let got = stats.percentile(share).expect("times were counted").as_secs_f64() * 1e3;
-            assert!((got / truth - 1.0_f64).abs() < 0.04, "{share}: {got}");
+        let [fastest, median, late, slowest] = stats.headers().expect("times were counted");
+        for (got, truth) in [(fastest, 1.0), (median, 500.0), (late, 950.0), (slowest, 1_000.0)] {
+            assert!((got / truth - 1.0_f64).abs() < 0.01, "{truth}: {got}");
         }
-        assert_eq!(stats.fastest(), Some(Duration::from_millis(1)));
+        assert_eq!(stats.slowest.map(|(time, _)| time), Some(Duration::from_secs(1)));
+        assert_eq!(stats.headers.between(0.0, 100.5), 100);
+    }
+
+    #[test]
+    fn the_prober_is_under_suspicion_when_its_share_is_more_than_a_twentieth() {
+        let mut stats = Stats::new(false);
+        stats.time(Duration::from_millis(100), "http://a");
+        stats.lag.count(Duration::from_millis(4));
+        assert_eq!(stats.untrustworthy(), None);
+        stats.lag.count(Duration::from_millis(9));
+        stats.lag.count(Duration::from_millis(9));
+        assert!(stats.untrustworthy().is_some());
     }
 }

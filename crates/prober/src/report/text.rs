@@ -3,19 +3,18 @@
 //! The number is the seed's: milliseconds from the start of the probe to the end of the response headers. For a probe
 //! that has no response it is the time until it failed. Everything that a server can influence is escaped.
 
-use std::io::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use oneloop_http::{Hop, Phase};
 
 use super::certificate::Certificate;
-use super::{Outcome, Reporter};
+use super::{Outcome, Render};
 use crate::cli::Settings;
 use crate::colour::Palette;
 use crate::escape;
-use crate::exit::Ending;
-use crate::target::{Failure, Target};
+use crate::job::Job;
+use crate::target::Target;
 
 /// The column of URLs is at least and at most this wide; a longer URL pushes its own line's rest to the right.
 const NARROWEST: usize = 24;
@@ -35,15 +34,9 @@ impl Text {
         Text { palette, verbose: settings.verbose, width: NARROWEST }
     }
 
-    /// Makes room for this URL in the column.
-    pub(crate) fn widen(&mut self, url: &str) {
-        if url.len() > self.width {
-            self.width = url.chars().count().clamp(self.width, WIDEST);
-        }
-    }
-
-    /// Appends the line of one result, with its details if they are wanted.
-    pub(crate) fn line(&self, out: &mut Vec<u8>, target: &Target, outcome: &Outcome) {
+    /// Appends the line of one result.
+    fn line(&self, out: &mut Vec<u8>, job: &Job, outcome: &Outcome) {
+        let target = &job.target;
         let Palette { good, bad, warn, reset, .. } = self.palette;
         let (mark, colour) = match outcome.failure {
             None => ("ok    ", good),
@@ -81,10 +74,10 @@ impl Text {
             escape::terminal(out, &failure.message);
             put(out, reset);
         }
-        out.push(b'\n');
-        if self.verbose {
-            self.details(out, outcome);
+        if job.attempt > 1 {
+            put(out, &format!("  (attempt {})", job.attempt));
         }
+        out.push(b'\n');
     }
 
     /// `-v`: for each hop its address, phases, certificates and response head.
@@ -111,6 +104,23 @@ impl Text {
                     row(&format!("< {name}: {}", header_value(name, value)));
                 }
             }
+        }
+    }
+}
+
+impl Render for Text {
+    /// Makes room for this URL in the column.
+    fn started(&mut self, target: &Target) {
+        if target.text.len() > self.width {
+            self.width = target.text.chars().count().clamp(self.width, WIDEST);
+        }
+    }
+
+    /// The line, with its details if they are wanted.
+    fn result(&mut self, out: &mut Vec<u8>, job: &Job, outcome: &Outcome) {
+        self.line(out, job, outcome);
+        if self.verbose {
+            self.details(out, outcome);
         }
     }
 }
@@ -163,94 +173,12 @@ fn tls(hop: &Hop, row: &mut impl FnMut(&str)) {
     }
 }
 
-/// Whether the run met something that the summary has to explain.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Notes {
-    /// How often starting was held up because too many results waited for an earlier one.
-    pub(crate) held_back: u64,
-    /// The parallelism in the end, where it had to be lowered for want of file descriptors.
-    pub(crate) lowered_to: Option<usize>,
-    /// Probes that were under way when the run was stopped.
-    pub(crate) unfinished: usize,
-}
-
-impl Reporter {
-    /// Appends the totals of the run.
-    pub(crate) fn summary(
-        &self,
-        out: &mut Vec<u8>,
-        palette: Palette,
-        elapsed: Duration,
-        ending: &Ending,
-        notes: Notes,
-    ) {
-        let Palette { good, bad, warn, dim, reset } = palette;
-        let stats = &self.stats;
-        let count = stats.finished();
-        put(out, "\n");
-        drop(write!(out, "{count} probed: {}{} ok{reset}", if stats.passed > 0 { good } else { "" }, stats.passed));
-        if stats.failures() > 0 {
-            let kinds = stats.failed.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>();
-            drop(write!(out, ", {bad}{} failed{reset} ({})", stats.failures(), kinds.join(", ")));
-        }
-        drop(writeln!(out, ", in {:.2} s", elapsed.as_secs_f64()));
-        if let (Some(fastest), Some(median), Some(late), Some((slowest, url)), true) =
-            (stats.fastest(), stats.percentile(0.5), stats.percentile(0.95), stats.slowest.as_ref(), stats.passed > 1)
-        {
-            let [fastest, median, late, slowest] =
-                [fastest, median, late, *slowest].map(|time| time.as_secs_f64() * 1e3);
-            put(out, dim);
-            drop(write!(
-                out,
-                "to the headers: fastest {fastest:.2} ms, median {median:.2} ms, 95 % within {late:.2} ms, slowest {slowest:.2} ms ("
-            ));
-            escape::terminal(out, url);
-            drop(writeln!(out, "){reset}"));
-        }
-        let mut note = |text: String| drop(writeln!(out, "{warn}note:{reset} {text}"));
-        if stats.lagged > 0 {
-            note(format!(
-                "{} of {count} are marked ~ because more than 5 % of their time may be the prober's own (at worst {:.2} ms); \
-                 fewer at once measure better (--parallel-max)",
-                stats.lagged,
-                stats.worst_lag.as_secs_f64() * 1e3
-            ));
-        }
-        if notes.held_back > 0 {
-            note("starting paused while 10,000 finished results waited for an earlier one (--format jsonl does not wait)".to_owned());
-        }
-        if let Some(lowered) = notes.lowered_to {
-            note(format!("file descriptors ran out: at most {lowered} probes ran at once in the end"));
-        }
-        if let Ending::Signal(_) = ending {
-            note(format!(
-                "interrupted: {} probes were under way, and what was left of the list was not begun",
-                notes.unfinished
-            ));
-        }
-    }
-}
-
-/// The reason for a status that was not expected.
-pub(crate) fn unexpected_status(hop: &Hop, settings: &Settings) -> Failure {
-    let status = hop.status().map_or(0, |status| status.as_u16());
-    let reason = hop.head.as_ref().map(|head| escape::bytes_as_text(head.reason()).into_owned()).unwrap_or_default();
-    let named = if reason.is_empty() { status.to_string() } else { format!("{status} {reason}") };
-    let message = match &hop.redirect_url {
-        Some(to) if settings.redirects.is_none() => {
-            format!("{named}: redirects to {} (-L follows)", escape::url_without_secrets(to.as_str()))
-        }
-        _ => format!("{named}: expected {}", settings.expected),
-    };
-    Failure { kind: "status", detail: status.to_string(), message, phase: None }
-}
-
-fn put(out: &mut Vec<u8>, text: &str) {
+pub(super) fn put(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
 /// Appends `12.34ms`, the number padded on the left to `width`. By hand, since this runs for each result.
-fn milliseconds(out: &mut Vec<u8>, time: Duration, width: usize) {
+pub(super) fn milliseconds(out: &mut Vec<u8>, time: Duration, width: usize) {
     let mut hundredths = (time.as_nanos() + 5_000) / 10_000;
     let mut text = [b' '; 40];
     let mut at = text.len();

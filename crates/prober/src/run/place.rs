@@ -1,15 +1,18 @@
 //! A place among the probes in flight: taken when a probe starts, given back whatever becomes of it.
 //!
-//! Neighbours: the engine in `run` makes one for each probe. Invariants: every target that was started gets a result, even
-//! when its probe panics; a probe that found no descriptor is put back and gets none yet.
+//! Neighbours: the engine in `run` makes one for each probe. Invariants: every job that was started gets a result, even
+//! when its probe panics or is cancelled by `--fail-early`; a probe that found no descriptor is put back and gets none yet.
 //! Counterparts: `async with semaphore` in asyncio; `SemaphoreSlim.Release` in a `finally` in C#.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use oneloop_http::Exchange;
+
 use super::Engine;
+use crate::job::Job;
 use crate::report::Outcome;
-use crate::target::{Failure, Target};
+use crate::target::Failure;
 
 /// How often a lone probe asks again for a descriptor.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -18,23 +21,35 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Place {
     pub(super) engine: Rc<Engine>,
     /// Gone once the probe has its result.
-    pub(super) target: Option<Target>,
+    pub(super) job: Option<Job>,
+    /// What is known of the request so far.
+    pub(super) exchange: Exchange,
 }
 
 impl Place {
     /// Probes, and reports the result; the place is given back when this ends or is dropped.
     pub(super) async fn probe(mut self, due: Instant) -> oneloop::Result<()> {
         let engine = self.engine.clone();
+        if engine.prober.takes_all_addresses()
+            && let Some(job) = self.job.as_mut().filter(|job| job.siblings.is_none())
+        {
+            let limit = engine.limit(&job.target);
+            engine.spread(job, limit).await?;
+        }
         loop {
-            let Some(target) = &self.target else { return Ok(()) };
-            let Ok(url) = &target.url else { return Ok(()) };
-            let limit = engine.limit(target);
-            let outcome = engine.prober.probe(&engine.event_loop, url.clone(), limit, due).await?;
+            let Some(job) = &self.job else { return Ok(()) };
+            let Ok(url) = &job.target.url else { return Ok(()) };
+            let limit = engine.limit(&job.target);
+            let outcome =
+                engine.prober.probe(&engine.event_loop, url.clone(), job.address, limit, due, &self.exchange).await?;
             if lacks_descriptors(&outcome) {
                 engine.prober.close_idle().await?;
                 engine.lower_parallelism();
                 if engine.in_flight.get() > 1 {
-                    engine.again.borrow_mut().extend(self.target.take());
+                    engine.leave_host(job);
+                    if let Some(job) = self.job.take() {
+                        engine.queue_again(job);
+                    }
                     return Ok(());
                 }
                 // Alone, there is no other probe to wait for: someone else has taken all descriptors.
@@ -43,8 +58,9 @@ impl Place {
                     continue;
                 }
             }
-            if let Some(target) = self.target.take() {
-                engine.finish(&target, &outcome);
+            if let Some(job) = self.job.take() {
+                engine.leave_host(&job);
+                engine.settle(job, &outcome);
             }
             return Ok(());
         }
@@ -54,19 +70,33 @@ impl Place {
 impl Drop for Place {
     /// Gives the place back, whatever became of the probe.
     fn drop(&mut self) {
-        let engine = &self.engine;
+        let engine = self.engine.clone();
         engine.in_flight.set(engine.in_flight.get() - 1);
         if engine.closing.get() {
             return;
         }
-        if let Some(target) = self.target.take() {
-            // Only a panic comes here. Its report is on stderr; the URL still gets its line.
-            let message = "the prober failed at this URL, which is a bug: please report it".to_owned();
-            let failure = Failure { kind: "local", detail: "Panic".to_owned(), message, phase: None };
-            engine.finish(&target, &Outcome::refused(failure));
+        if let Some(job) = self.job.take() {
+            let failure = if engine.failed_early.get() {
+                interrupted()
+            } else {
+                // Only a panic comes here. Its report is on stderr; the URL still gets its line.
+                let message = "the prober failed at this URL, which is a bug: please report it".to_owned();
+                Failure { kind: "local", detail: "Panic".to_owned(), message, phase: None }
+            };
+            self.exchange.stop(engine.event_loop.time());
+            let mut outcome = Outcome::refused(failure);
+            outcome.hops = self.exchange.take();
+            engine.leave_host(&job);
+            engine.settle(job, &outcome);
         }
         engine.pump();
     }
+}
+
+/// What a probe that was cancelled failed of.
+fn interrupted() -> Failure {
+    let message = "stopped because another probe failed (--fail-early)".to_owned();
+    Failure { kind: "interrupted", detail: "FailEarly".to_owned(), message, phase: None }
 }
 
 /// Did this probe fail for want of a file descriptor, which says nothing of its server?

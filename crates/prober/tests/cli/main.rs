@@ -1,9 +1,12 @@
 //! The program as a person or a script runs it: what it prints, and how it ends.
 
 mod demo;
+mod expectations;
 mod faults;
+mod formats;
 mod lists;
 mod output;
+mod rounds;
 mod server;
 
 use std::path::PathBuf;

@@ -1,0 +1,75 @@
+//! What the options about connections and TLS add up to.
+
+use oneloop_http::resolver::Family;
+use oneloop_http::{AddressChoice, Proxy, TlsVersion};
+
+use super::options::{ConnectionOptions, TlsOptions, Who};
+use crate::spec::{Pem, Spec, Tls};
+
+/// Applies the options that were given to `spec`.
+pub(super) fn apply(options: &ConnectionOptions, spec: &mut Spec) -> Result<(), String> {
+    let connection = &mut spec.connection;
+    connection.keepalive |= options.keepalive;
+    match (options.ipv4, options.ipv6) {
+        (true, _) => connection.family = Family::V4,
+        (_, true) => connection.family = Family::V6,
+        _ => {}
+    }
+    if connection.family != Family::Any {
+        // A module's choice between families means nothing when one is asked for.
+        connection.choice = AddressChoice::default();
+    }
+    connection.all_addresses |= options.all_addresses;
+    if options.resolver == Some(Who::System) && !options.dns_servers.is_empty() {
+        return Err("--dns-servers are asked by --resolver stub; the system asks its own".to_owned());
+    }
+    connection.system_resolver = options.resolver == Some(Who::System);
+    connection.dns_servers.extend_from_slice(&options.dns_servers);
+    connection.resolve.extend_from_slice(&options.resolve);
+    connection.connect_to.extend_from_slice(&options.connect_to);
+    if let Some(text) = &options.proxy {
+        let mut proxy: Proxy = text.parse().map_err(|error: oneloop_http::Error| error.message().to_owned())?;
+        spec.secrets.extend(userinfo(text));
+        if let Some(user) = &options.proxy_user {
+            let (name, password) = user.split_once(':').unwrap_or((user, ""));
+            spec.secrets.push(password.to_owned());
+            proxy = proxy.credentials(name, password);
+        }
+        connection.proxy = Some(proxy);
+    }
+    if options.noproxy.is_some() {
+        connection.no_proxy.clone_from(&options.noproxy);
+    }
+    Ok(())
+}
+
+/// Applies the options about TLS that were given.
+pub(super) fn apply_tls(options: &TlsOptions, tls: &mut Tls) {
+    tls.insecure |= options.insecure;
+    if let Some(file) = &options.cacert {
+        tls.cacert = Some(Pem::File(file.clone()));
+    }
+    tls.native |= options.ca_native;
+    if options.crlfile.is_some() {
+        tls.crl.clone_from(&options.crlfile);
+    }
+    if let Some(cert) = &options.cert {
+        tls.identity = Some((cert.clone(), options.key.clone()));
+    }
+    if options.servername.is_some() {
+        tls.server_name.clone_from(&options.servername);
+    }
+    match (options.tls12, options.tls13) {
+        (_, true) => tls.min = Some(TlsVersion::Tls13),
+        (true, _) => tls.min = Some(TlsVersion::Tls12),
+        _ => {}
+    }
+    tls.max = options.tls_max.or(tls.max);
+}
+
+/// The password in a URL, as it was written.
+pub(crate) fn userinfo(url: &str) -> Option<String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (user, _) = rest.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password.to_owned())
+}

@@ -1,0 +1,389 @@
+//! The command line: what a person may type, checked and turned into [`Settings`].
+//!
+//! Option names are curl's where curl has one. Everything that can be wrong with the words themselves is found here,
+//! before the loop starts, and ends with exit status 2; what can be wrong with a URL is a result of that probe.
+//! Reading order: `options.rs` (the definition), `values.rs`, `request.rs`, then [`parse`].
+//! Neighbours: `main` calls [`parse`]; `input` reads the sources; `run`, `probe` and `report` read the settings.
+//! Counterparts: `argparse` in Python, `System.CommandLine` in .NET.
+
+mod connection;
+mod options;
+mod request;
+pub(crate) mod values;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use crate::colour;
+use crate::modules::Modules;
+use crate::report::write_out::Template;
+use crate::spec::Spec;
+use options::{Cli, Command, ModuleOptions, OutputOptions};
+
+pub(crate) use connection::userinfo;
+pub(crate) use options::Format;
+
+/// Words that are, or will be, commands: a host of that name needs its scheme.
+const RESERVED: [&str; 6] = ["demo", "serve", "check-config", "completions", "man", "help"];
+
+/// Options that only change how results look; any other one means that a list of URLs was expected.
+const PRESENTATION: [&str; 8] = ["format", "write_out", "output", "stats", "histogram", "color", "quiet", "verbose"];
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Probe these sources, in this order.
+    Probe(Vec<Source>),
+    /// Probe the demo site.
+    Demo,
+    /// Serve the demo site.
+    ServeDemo,
+    /// Read this file of modules, and say what is wrong with it.
+    CheckConfig(PathBuf),
+    /// Print this on standard output.
+    Print(Vec<u8>),
+}
+
+/// One word of the command line that names URLs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A URL.
+    Url(OsString),
+    /// A file with one URL a line.
+    File(PathBuf),
+    /// The list on standard input.
+    Stdin,
+}
+
+/// How often everything is probed, and what failures change about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rounds {
+    /// `None`: without end.
+    pub(crate) count: Option<u64>,
+    /// From the start of a round to the start of the next.
+    pub(crate) interval: Duration,
+    /// Later rounds repeat what has not passed yet, and nothing else.
+    pub(crate) until_ok: bool,
+    /// The first failure ends everything.
+    pub(crate) fail_early: bool,
+    /// Further attempts after a failure that another attempt may mend.
+    pub(crate) retry: u32,
+    pub(crate) retry_delay: Duration,
+}
+
+impl Rounds {
+    /// May there be more than one round?
+    pub(crate) fn are_several(&self) -> bool {
+        self.count != Some(1)
+    }
+}
+
+/// Everything that the options say, checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) spec: Spec,
+    pub(crate) rounds: Rounds,
+    pub(crate) parallel_max: usize,
+    pub(crate) parallel_max_host: Option<usize>,
+    /// From one start to the next, at least.
+    pub(crate) gap: Option<Duration>,
+    pub(crate) format: Format,
+    /// `-w`, which takes the place of the format.
+    pub(crate) write_out: Option<Template>,
+    pub(crate) output: Option<PathBuf>,
+    pub(crate) stats: bool,
+    pub(crate) histogram: bool,
+    pub(crate) color: colour::When,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+}
+
+/// Reads the command line. `--help` and `--version` come back as errors of clap's, too, which know how to end.
+/// `watched` says whether somebody is there who can have meant the demo by naming no URL.
+pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settings), clap::Error> {
+    let trailing_dashes = words.len() > 1 && words.last().is_some_and(|word| word == "--");
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let asked = asked(&command, &matches);
+    let mut usage = |message: String| command.error(clap::error::ErrorKind::ValueValidation, message);
+
+    let task = match cli.command.take() {
+        Some(_) if !cli.urls.is_empty() => {
+            let name = matches.subcommand_name().unwrap_or_default();
+            return Err(usage(format!(
+                "'{name}' is a command and stands alone; write http://{name} for a host of that name"
+            )));
+        }
+        Some(sub) => {
+            if let Some(option) = asked {
+                let name = matches.subcommand_name().unwrap_or_default();
+                return Err(usage(format!("'--{}' is no option of the command '{name}'", option.replace('_', "-"))));
+            }
+            match sub {
+                Command::Demo { serve, output } => {
+                    cli.output = output.or(cli.output);
+                    if serve { Task::ServeDemo } else { Task::Demo }
+                }
+                Command::CheckConfig { file } => Task::CheckConfig(file),
+                Command::Completions { shell } => {
+                    let mut script = Vec::new();
+                    clap_complete::generate(shell, &mut Cli::command(), "prober", &mut script);
+                    Task::Print(script)
+                }
+                Command::Man => Task::Print(manual().map_err(|error| usage(error.to_string()))?),
+            }
+        }
+        None if cli.urls.is_empty() => {
+            // A script whose variable is empty must not be told that all is well because the demo is.
+            if trailing_dashes || asked.is_some() {
+                return Err(usage("no URL given (the demo runs only when nothing else is asked for)".into()));
+            }
+            if !watched {
+                return Err(usage("no URL given (to see the demo where there is no terminal: prober demo)".into()));
+            }
+            Task::Demo
+        }
+        None => Task::Probe(sources(std::mem::take(&mut cli.urls)).map_err(&mut usage)?),
+    };
+    let settings = settings(cli).map_err(usage)?;
+    Ok((task, settings))
+}
+
+/// An option (not its default) that stood on the command line and is not about looks alone.
+fn asked(command: &clap::Command, matches: &ArgMatches) -> Option<String> {
+    let ids = command.get_arguments().map(|argument| argument.get_id().as_str());
+    ids.filter(|id| !PRESENTATION.contains(id) && *id != "urls")
+        .find(|id| {
+            // What is no argument of the command itself (--help) has no value to look at.
+            matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(ValueSource::CommandLine)
+        })
+        .map(str::to_owned)
+}
+
+fn manual() -> std::io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    Ok(page)
+}
+
+/// Turns the options into settings; what may not stand together is an error.
+fn settings(cli: Cli) -> Result<Settings, String> {
+    let Cli { rounds, pace, .. } = &cli;
+    let rounds = Rounds {
+        count: match (rounds.count, rounds.interval, rounds.until_ok) {
+            (Some(count), ..) => Some(count),
+            (None, None, false) => Some(1),
+            _ => None,
+        },
+        interval: rounds.interval.unwrap_or(Duration::from_secs(1)),
+        until_ok: rounds.until_ok,
+        fail_early: rounds.fail_early,
+        retry: rounds.retry,
+        retry_delay: rounds.retry_delay,
+    };
+    let (parallel_max, parallel_max_host, gap) = (pace.parallel_max, pace.parallel_max_host, pace.rate);
+    let base = module(&cli.module)?;
+    let spec = spec(&cli, base)?;
+    let OutputOptions { format, write_out, output, stats, histogram, color, quiet, verbose } = cli.output;
+    Ok(Settings {
+        spec,
+        rounds,
+        parallel_max,
+        parallel_max_host,
+        gap,
+        format: format.unwrap_or(Format::Text),
+        write_out: write_out.map(|text| Template::read(&text)).transpose()?,
+        output: output.filter(|path| path.as_os_str() != "-"),
+        stats,
+        histogram,
+        color: color.unwrap_or(colour::When::Auto),
+        quiet,
+        verbose,
+    })
+}
+
+/// What is probed before any option changes it: as the module says, or as `prober URL` does.
+fn module(options: &ModuleOptions) -> Result<Spec, String> {
+    let Some(name) = &options.module else { return Ok(Spec::default()) };
+    let modules = options.config_file.as_deref().map_or_else(|| Ok(Modules::built_in()), Modules::load)?;
+    let module = modules.find(name).map_err(|error| match &options.config_file {
+        Some(file) => format!("{error} (--module) in {}", file.display()),
+        None => format!("{error} (--module); --config.file names a file of modules"),
+    })?;
+    Ok(module.spec.clone())
+}
+
+/// What the options make of `spec`.
+fn spec(cli: &Cli, mut spec: Spec) -> Result<Spec, String> {
+    let Cli { request, connection, tls, expectation, .. } = cli;
+    request::apply(request, &mut spec)?;
+    if let Some(limit) = cli.pace.max_time {
+        spec.max_time = limit;
+    }
+    let own = &mut spec.timeouts;
+    own.connect = cli.pace.connect_timeout.or(own.connect);
+    own.resolve = cli.pace.dns_timeout.or(own.resolve);
+    own.tls = cli.pace.tls_timeout.or(own.tls);
+    own.ttfb = cli.pace.ttfb_timeout.or(own.ttfb);
+    spec.hash_body |= request.hash_body;
+    spec.compressed |= request.compressed;
+    connection::apply(connection, &mut spec)?;
+    connection::apply_tls(tls, &mut spec.tls);
+    let expect = &mut spec.expect;
+    if let Some(status) = &expectation.expect_status {
+        expect.status = status.clone();
+    }
+    let replace = |rules: &mut Vec<_>, given: &[crate::expect::HeaderRule]| {
+        if !given.is_empty() {
+            *rules = given.to_vec();
+        }
+    };
+    replace(&mut expect.header_matches, &expectation.fail_if_header_matches);
+    replace(&mut expect.header_not_matches, &expectation.fail_if_header_not_matches);
+    let replace = |rules: &mut Vec<_>, given: &[regex::bytes::Regex]| {
+        if !given.is_empty() {
+            *rules = given.to_vec();
+        }
+    };
+    replace(&mut expect.body_matches, &expectation.fail_if_body_matches);
+    replace(&mut expect.body_not_matches, &expectation.fail_if_body_not_matches);
+    expect.not_ssl |= expectation.fail_if_not_ssl;
+    expect.cert_days = expectation.cert_days.or(expect.cert_days);
+    expect.slos.extend(expectation.slo.iter().cloned());
+    Ok(spec)
+}
+
+fn sources(words: Vec<OsString>) -> Result<Vec<Source>, String> {
+    let mut stdin_taken = false;
+    words
+        .into_iter()
+        .map(|word| {
+            if word == "-" {
+                if std::mem::replace(&mut stdin_taken, true) {
+                    return Err("- stands twice: standard input can be read once only".to_owned());
+                }
+                return Ok(Source::Stdin);
+            }
+            if let Some(path) = word.to_str().and_then(|word| word.strip_prefix('@')) {
+                return match path {
+                    "" => Err("@ names no file".to_owned()),
+                    "-" if std::mem::replace(&mut stdin_taken, true) => {
+                        Err("- stands twice: standard input can be read once only".to_owned())
+                    }
+                    "-" => Ok(Source::Stdin),
+                    _ => Ok(Source::File(path.into())),
+                };
+            }
+            match word.to_str().filter(|word| RESERVED.contains(word)) {
+                Some(word) => {
+                    Err(format!("'{word}' is a command and stands alone; write http://{word} for a host of that name"))
+                }
+                None => Ok(Source::Url(word)),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<(Task, Settings), clap::Error> {
+        read_as(line, true)
+    }
+
+    fn read_as(line: &str, watched: bool) -> Result<(Task, Settings), clap::Error> {
+        parse(std::iter::once("prober").chain(line.split_whitespace()).map(OsString::from).collect(), watched)
+    }
+
+    fn is_usage_error(line: &str) -> bool {
+        read(line).is_err_and(|error| error.exit_code() == 2)
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_demo_runs_only_when_nothing_was_asked_for() {
+        for line in ["", "demo", "-v", "--format jsonl --color never", "-o results.txt -q"] {
+            assert!(matches!(read(line), Ok((Task::Demo, _))), "{line}");
+        }
+        for line in ["-k", "--", "-L -v", "--retry 1", "--parallel-max 50", "-m 10", "--expect-status 200", "-q --"] {
+            assert!(is_usage_error(line), "{line}");
+        }
+        assert!(matches!(read("demo --serve"), Ok((Task::ServeDemo, _))));
+        assert!(matches!(read("demo --color always -v --format jsonl"), Ok((Task::Demo, _))));
+        let Ok((Task::Demo, settings)) = read("--color always -q demo --format csv") else {
+            panic!("options of looks may stand before and after the command");
+        };
+        assert_eq!((settings.format, settings.color, settings.quiet), (Format::Csv, colour::When::Always, true));
+        assert!(read("demo -m 3").is_err() && is_usage_error("-m 3 demo"));
+    }
+
+    #[test]
+    fn a_script_must_ask_for_the_demo() {
+        assert!(read_as("", false).is_err_and(|error| error.exit_code() == 2));
+        assert!(read_as("--color never", false).is_err_and(|error| error.exit_code() == 2));
+        assert!(matches!(read_as("demo", false), Ok((Task::Demo, _))));
+        assert!(matches!(read_as("http://h/", false), Ok((Task::Probe(_), _))));
+    }
+
+    #[test]
+    fn words_are_urls_lists_or_stdin() {
+        let Ok((Task::Probe(sources), _)) = read("http://a -k @list.txt - b -- -c") else {
+            panic!("not read as a list of probes");
+        };
+        let url = |text: &str| Source::Url(text.into());
+        let expected = [url("http://a"), Source::File("list.txt".into()), Source::Stdin, url("b"), url("-c")];
+        assert_eq!(sources, expected);
+        for line in ["- -", "@", "- @-", "serve", "a serve"] {
+            assert!(is_usage_error(line), "{line}");
+        }
+        for line in ["a demo", "a -k demo", "@list demo", "demo a", "man -k", "-k completions bash"] {
+            assert!(is_usage_error(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_that_exclude_each_other_or_mean_nothing_are_refused() {
+        for line in
+            ["-w x --format csv a", "--until-ok --fail-early a", "-c 0 a", "--slo dns=1s a", "--rate 0 a", "-u me a"]
+        {
+            assert!(is_usage_error(line), "{line}");
+        }
+        for line in ["-4 -6 a", "-q -v a", "--parallel-max 0 a", "--format xml a", "-X G@T a", "--expect-status 2yy a"]
+        {
+            assert!(is_usage_error(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn rounds_are_one_a_number_or_without_end() {
+        let rounds = |line: &str| read(line).map(|(_, settings)| (settings.rounds.count, settings.rounds.interval));
+        let second = Duration::from_secs(1);
+        assert_eq!(rounds("a").ok(), Some((Some(1), second)));
+        assert_eq!(rounds("-c 3 a").ok(), Some((Some(3), second)));
+        assert_eq!(rounds("-c 3 -i 250ms a").ok(), Some((Some(3), Duration::from_millis(250))));
+        assert_eq!(rounds("-i 2 a").ok(), Some((None, 2 * second)));
+        assert_eq!(rounds("--until-ok a").ok(), Some((None, second)));
+    }
+
+    #[test]
+    fn data_makes_it_a_post_and_credentials_a_header() {
+        let Ok((_, settings)) = read("-d a=1 -u me:hunter2 -A agent a") else { panic!("it is not read") };
+        assert_eq!((settings.spec.method.as_str(), settings.spec.body.as_deref()), ("POST", Some(&b"a=1"[..])));
+        let fields = settings.spec.fields();
+        assert!(
+            fields.contains(&("User-Agent", "agent")) && fields.contains(&("Authorization", "Basic bWU6aHVudGVyMg=="))
+        );
+        assert!(settings.spec.all_secrets().contains(&"hunter2".to_owned()));
+        assert!(settings.spec.all_secrets().contains(&"bWU6aHVudGVyMg==".to_owned()));
+    }
+}

@@ -1,0 +1,109 @@
+//! What stands below the results: counts, times, and what the run has to say of itself.
+//!
+//! Neighbours: `stats` has the numbers, `histogram` draws them, `run` says where the summary goes and what it met.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::text::put;
+use super::{Reporter, histogram};
+use crate::colour::Palette;
+use crate::escape;
+use crate::exit::Ending;
+
+/// What the summary is about, beside the results.
+#[derive(Debug)]
+pub(crate) struct Notes {
+    pub(crate) elapsed: Duration,
+    pub(crate) ending: Ending,
+    /// How often starting was held up because too many results waited for an earlier one.
+    pub(crate) held_back: u64,
+    /// The parallelism in the end, where it had to be lowered for want of file descriptors.
+    pub(crate) lowered_to: Option<usize>,
+    /// Probes that were under way when the run was stopped.
+    pub(crate) unfinished: usize,
+    /// Rounds that were begun.
+    pub(crate) rounds: u64,
+    /// Of `--until-ok`, URLs that have not passed.
+    pub(crate) never_passed: Option<usize>,
+    /// Print the table of percentiles.
+    pub(crate) table: bool,
+    /// Draw the histogram.
+    pub(crate) histogram: bool,
+    /// How wide the place is.
+    pub(crate) columns: usize,
+}
+
+impl Reporter {
+    /// Appends the totals of the run.
+    pub(crate) fn summary(&self, out: &mut Vec<u8>, palette: Palette, notes: &Notes) {
+        let from = out.len();
+        let Palette { good, bad, warn, dim, reset, .. } = palette;
+        let stats = &self.stats;
+        let count = stats.finished();
+        put(out, "\n");
+        drop(write!(out, "{count} probed"));
+        if notes.rounds > 1 {
+            drop(write!(out, " in {} rounds", notes.rounds));
+        }
+        drop(write!(out, ": {}{} ok{reset}", if stats.passed > 0 { good } else { "" }, stats.passed));
+        if stats.failures() > 0 {
+            let kinds = stats.failed.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>();
+            drop(write!(out, ", {bad}{} failed{reset} ({})", stats.failures(), kinds.join(", ")));
+        }
+        if stats.repeated > 0 {
+            drop(write!(out, ", {} repeated after a failure", stats.repeated));
+        }
+        drop(writeln!(out, ", in {:.2} s", notes.elapsed.as_secs_f64()));
+        if let (Some([fastest, median, late, slowest]), Some((_, url)), true) =
+            (stats.headers(), stats.slowest.as_ref(), stats.passed > 1)
+        {
+            put(out, dim);
+            drop(write!(
+                out,
+                "to the headers: fastest {fastest:.2} ms, median {median:.2} ms, 95 % within {late:.2} ms, slowest {slowest:.2} ms ("
+            ));
+            escape::terminal(out, url);
+            drop(writeln!(out, "){reset}"));
+        }
+        if notes.table {
+            histogram::table(out, palette, stats);
+        }
+        if notes.histogram {
+            histogram::draw(out, palette, stats, notes.columns);
+        }
+        let mut note = |text: String| drop(writeln!(out, "{warn}note:{reset} {text}"));
+        if let Some((lag, median)) = stats.untrustworthy() {
+            note(format!(
+                "the prober itself was slow: {lag:.2} ms of the median {median:.2} ms may be its own; \
+                 fewer at once measure better (--parallel-max)"
+            ));
+        } else if stats.lagged > 0 {
+            note(format!(
+                "{} of {count} are marked ~ because more than 5 % of their time may be the prober's own (at worst {:.2} ms); \
+                 fewer at once measure better (--parallel-max)",
+                stats.lagged,
+                stats.worst_lag.as_secs_f64() * 1e3
+            ));
+        }
+        if notes.held_back > 0 {
+            note("starting paused while 10,000 finished results waited for an earlier one (--format jsonl does not wait)".to_owned());
+        }
+        if let Some(lowered) = notes.lowered_to {
+            note(format!("file descriptors ran out: at most {lowered} probes ran at once in the end"));
+        }
+        if let Some(left) = notes.never_passed.filter(|left| *left > 0) {
+            note(format!("{left} never passed"));
+        }
+        if let Ending::Signal(_) = notes.ending {
+            let unfinished = notes.unfinished;
+            note(match notes.rounds {
+                0 | 1 => format!(
+                    "interrupted: {unfinished} probes were under way, and what was left of the list was not begun"
+                ),
+                _ => format!("interrupted: {unfinished} probes were under way"),
+            });
+        }
+        self.secrets.hide(out, from);
+    }
+}
