@@ -56,19 +56,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// Wraps an error of the code that runs on the loop: `Error::other("the cache is cold")`.
-    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        Error::Other(Arc::from(error.into()))
-    }
-
     /// Whether this is a cancellation, which must be carried outwards and never retried.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Error::Cancelled)
-    }
-
-    /// Whether a `timeout` scope of this crate expired.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, Error::Timeout)
     }
 }
 

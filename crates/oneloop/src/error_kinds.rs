@@ -39,6 +39,16 @@ impl ErrorGroup {
 }
 
 impl Error {
+    /// Wraps an error of the code that runs on the loop: `Error::other("the cache is cold")`.
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::Other(Arc::from(error.into()))
+    }
+
+    /// Whether a `timeout` scope of this crate expired.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Error::Timeout)
+    }
+
     /// Several errors as one: `ExceptionGroup(message, errors)`.
     ///
     /// ```

@@ -31,6 +31,7 @@ use crate::{
     join::Task,
     ready::TaskId,
     settable::SettableFuture,
+    task_builder::TaskBuilder,
 };
 
 /// A group of tasks that end together. Clones are the same group, so that its tasks can add others.
@@ -141,31 +142,51 @@ impl TaskGroup {
     /// shutting down because something has failed.
     #[track_caller]
     pub fn create_task<T: 'static>(&self, future: impl Future<Output = Result<T>> + 'static) -> Result<Task<T>> {
-        let inner = &*self.inner;
-        let refused = match inner.state.get() {
-            State::Created => Some("TaskGroup has not been entered"),
-            State::Abandoned => Some("TaskGroup is finished"),
-            State::Exiting if inner.tasks.borrow().is_empty() => Some("TaskGroup is finished"),
-            _ if inner.aborting.get() => Some("TaskGroup is shutting down"),
-            _ => None,
-        };
-        if let Some(why) = refused {
-            return Err(Error::Runtime(why));
+        let parent = self.inner.open()?;
+        Ok(self.adopt(&parent, parent.event_loop.create_task(future)))
+    }
+
+    /// As [`create_task`](TaskGroup::create_task), of a task with a name, a context or an eager start:
+    /// `group.create_task(f(), name="x")` is `group.create_task_with(task_builder()?.name("x"), f())`.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn create_task_with<T: 'static>(
+        &self,
+        builder: TaskBuilder,
+        future: impl Future<Output = Result<T>> + 'static,
+    ) -> Result<Task<T>> {
+        let parent = self.inner.open()?;
+        Ok(self.adopt(&parent, builder.create_task(future)))
+    }
+
+    fn adopt<T: 'static>(&self, parent: &ScopeTask, task: Task<T>) -> Task<T> {
+        if task.done() {
+            self.inner.task_done(parent, &task); // it was started eagerly, and has ended at once
+            return task;
         }
-        let Some(parent) = inner.parent.borrow().clone() else {
-            return Err(Error::Runtime("TaskGroup has not been entered"));
-        };
-        let core = parent.event_loop.core.clone();
-        let task = core.create_task(future);
-        inner.tasks.borrow_mut().push(task.id());
-        let (group, child) = (self.inner.clone(), task.clone());
-        let listener = Listener::once(move || group.task_done(&parent, &child));
-        task.inner.state.listen(&core, listener, 0);
-        Ok(task)
+        self.inner.tasks.borrow_mut().push(task.id());
+        let (group, scope, child) = (self.inner.clone(), parent.clone(), task.clone());
+        let listener = Listener::once(move || group.task_done(&scope, &child));
+        task.inner.state.listen(&parent.event_loop.core, listener, 0);
+        task
     }
 }
 
 impl Inner {
+    /// The task that the group was entered in, if the group takes new tasks.
+    fn open(&self) -> Result<ScopeTask> {
+        let parent = self.parent.borrow().clone();
+        match (self.state.get(), parent) {
+            (State::Created, _) | (_, None) => Err(Error::Runtime("TaskGroup has not been entered")),
+            (State::Abandoned, _) => Err(Error::Runtime("TaskGroup is finished")),
+            (State::Exiting, _) if self.tasks.borrow().is_empty() => Err(Error::Runtime("TaskGroup is finished")),
+            _ if self.aborting.get() => Err(Error::Runtime("TaskGroup is shutting down")),
+            (_, Some(parent)) => Ok(parent),
+        }
+    }
+
     /// The body, with a fence around it: its panic waits for the children, as its errors do.
     async fn run<T>(&self, body: impl Future<Output = Result<T>>) -> Option<Result<T>> {
         let mut body = pin!(body);

@@ -11,4 +11,6 @@ mod events;
 mod harness;
 mod locks;
 mod page;
+mod queues;
 mod semaphores;
+mod taskgroups;

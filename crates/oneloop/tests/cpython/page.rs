@@ -60,6 +60,11 @@ fn not_portable(page: &str) -> BTreeMap<String, String> {
     lines.map(|(name, reason)| (name.to_owned(), reason.to_owned())).collect()
 }
 
+/// Whether `names.txt` has the class. Tests of other classes may be mirrored, too; they don't have to be complete.
+fn is_listed(name: &str) -> bool {
+    all_tests().iter().any(|(_, class, _)| name.split('.').next() == Some(class))
+}
+
 fn table(ported: &BTreeMap<String, PathBuf>, not_portable: &BTreeMap<String, String>) -> String {
     let mut table =
         String::from("| class | file | tests | ported | not portable | to do |\n|---|---|---|---|---|---|\n");
@@ -74,8 +79,10 @@ fn table(ported: &BTreeMap<String, PathBuf>, not_portable: &BTreeMap<String, Str
         let [all, done, not, to_do] = row;
         writeln!(table, "| `{class}` | `{file}` | {all} | {done} | {not} | {to_do} |").unwrap();
     }
+    let others = ported.keys().filter(|name| !is_listed(name)).count();
+    writeln!(table, "| other classes, in part | | | {others} | | |").unwrap();
     let [all, done, not, to_do] = sums;
-    writeln!(table, "| all | | {all} | {done} | {not} | {to_do} |").unwrap();
+    writeln!(table, "| all that are listed | | {all} | {done} | {not} | {to_do} |").unwrap();
     table
 }
 
@@ -93,7 +100,7 @@ fn the_page_says_how_many_are_ported() {
         .into_iter()
         .flat_map(|(_, class, tests)| tests.into_iter().map(move |test| format!("{class}.{test}")))
         .collect();
-    for name in ported.keys().chain(not_portable.keys()) {
+    for name in ported.keys().chain(not_portable.keys()).filter(|name| is_listed(name)) {
         assert!(known.contains(name), "CPython has no {name}");
     }
     for (name, reason) in &not_portable {
