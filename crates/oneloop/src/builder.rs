@@ -15,6 +15,7 @@ use slab::Slab;
 use crate::{
     cancel::Step,
     clock::Clock,
+    debug::DebugMode,
     error::Result,
     event_loop::{Core, EventLoop},
     executor::Jobs,
@@ -76,6 +77,7 @@ impl Builder {
             current: Cell::new(None),
             step: Step::default(),
             signals: RefCell::default(),
+            watches: RefCell::default(),
             jobs: Jobs::default(),
             observer: self.observer,
             waking: Cell::new(WokenBy::Outside),
@@ -86,7 +88,7 @@ impl Builder {
             running: Cell::new(false),
             stopping: Cell::new(false),
             closed: Cell::new(false),
-            exception_handler: Cell::new(None),
+            debug: DebugMode::default(),
         });
         Ok(EventLoop(LoopRef { core }))
     }

@@ -45,8 +45,9 @@ impl Core {
         self.drop_each(self.selector.take_waiters());
         self.drop_each(self.jobs.close());
         self.drop_each(self.inbox.close());
-        let signals = self.signals.take();
+        let (signals, watches) = (self.signals.take(), self.watches.take());
         self.fence(move || drop(signals));
+        self.fence(move || drop(watches));
     }
 
     /// Each has a fence of its own: two destructors that panic in one would end the program.

@@ -1,6 +1,10 @@
 //! The `Debug` face of each public type, and the picture of the loop that an observer is shown.
 
+mod mode;
+
 use std::{any::Any, fmt};
+
+pub(crate) use mode::{DebugMode, note_await};
 
 use crate::{
     builder::Builder,

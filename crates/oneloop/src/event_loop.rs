@@ -31,8 +31,8 @@ use crate::{
     cancel::Step,
     clock::Clock,
     combinators::IntoTask,
+    debug::DebugMode,
     error::{Error, Result},
-    exceptions::ExceptionHandler,
     executor::Jobs,
     future::Outcome,
     handle::{Callback, Listener},
@@ -95,6 +95,7 @@ pub(crate) struct Core {
     /// What the leaves of that step have to say about cancellation.
     pub(crate) step: Step,
     pub(crate) signals: RefCell<Signals>,
+    pub(crate) watches: RefCell<crate::watch::Watches>,
     /// What runs on other threads for this loop.
     pub(crate) jobs: Jobs,
     pub(crate) observer: Option<Rc<dyn Observer>>,
@@ -115,7 +116,7 @@ pub(crate) struct Core {
     /// `stop()` was called: this turn is the last.
     pub(crate) stopping: Cell<bool>,
     pub(crate) closed: Cell<bool>,
-    pub(crate) exception_handler: ExceptionHandler,
+    pub(crate) debug: DebugMode,
 }
 
 /// An event loop: `asyncio.new_event_loop()`. It owns its tasks: dropping it drops them. The [crate]'s first example
@@ -294,7 +295,7 @@ impl Core {
         };
         self.observe(|| Event::PollBegin { task: id });
         self.current.set(Some(id));
-        let result = task.step(self);
+        let result = self.timed(Some(id), || task.step(self));
         self.current.set(None);
         self.observe(|| Event::PollEnd { task: id, result });
         if result != StepResult::Pending {
@@ -341,8 +342,7 @@ impl Core {
             generation: number,
             scheduled: Cell::new(false),
         });
-        let at = Location::caller();
-        self.observe(|| Event::Spawn { task: id, parent: current_id(), at });
+        self.made(id, Location::caller());
         self.schedule(id);
         Task { inner }
     }

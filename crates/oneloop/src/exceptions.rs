@@ -11,7 +11,6 @@ use std::{
     any::Any,
     cell::Cell,
     fmt,
-    io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
 };
@@ -88,12 +87,12 @@ impl LoopRef {
     /// Has `handler` told of what nobody can be given: a panic in a callback, an error that nobody awaited. The default
     /// prints it to stderr. A handler that panics is reported to the default one.
     pub fn set_exception_handler(&self, handler: impl Fn(&LoopRef, &ExceptionContext) + 'static) {
-        self.core.exception_handler.set(Some(Rc::new(handler)));
+        self.core.debug.exception_handler.set(Some(Rc::new(handler)));
     }
 
     /// Goes back to the default (asyncio: `set_exception_handler(None)`).
     pub fn reset_exception_handler(&self) {
-        self.core.exception_handler.set(None);
+        self.core.debug.exception_handler.set(None);
     }
 
     /// Tells the exception handler. It never panics.
@@ -101,27 +100,28 @@ impl LoopRef {
         self.core.tell(context);
     }
 
-    /// What is done without a handler of one's own, for a handler that wants to go on with it: prints to stderr.
+    /// What is done without a handler of one's own, for a handler that wants to go on with it: logs it.
     pub fn default_exception_handler(&self, context: &ExceptionContext) {
-        print(context);
+        self.core.log_report(context);
     }
 }
 
-/// Prints a report. The `Display` of a user's error is user code; and stderr may be closed.
-fn print(context: &ExceptionContext) {
-    let sentence = catch_unwind(AssertUnwindSafe(|| context.to_string())).unwrap_or_else(|payload| {
-        forget_if_it_panics(payload);
-        format!("{}: an error whose Display panics", context.message)
-    });
-    let _ = writeln!(io::stderr(), "oneloop: {sentence}");
-}
-
 impl Core {
+    /// Logs a report. The `Display` of a user's error is user code.
+    fn log_report(&self, context: &ExceptionContext) {
+        let sentence = catch_unwind(AssertUnwindSafe(|| context.to_string())).unwrap_or_else(|payload| {
+            forget_if_it_panics(payload);
+            format!("{}: an error whose Display panics", context.message)
+        });
+        self.log(&sentence);
+    }
+
     /// Runs user code that isn't a task's body, with no context variable set: a callback brings its own. A panic in it
     /// is reported, and the loop goes on.
     pub(crate) fn fence(&self, function: impl FnOnce()) {
         let outside = Cell::new(None);
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| context::within(&outside, function))) {
+        let run = || context::within(&outside, || self.timed(None, function));
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
             self.report("Exception in callback", payload);
         }
         if let Some(context) = outside.take()
@@ -139,15 +139,15 @@ impl Core {
     }
 
     pub(crate) fn tell(&self, context: &ExceptionContext) {
-        let handler = self.exception_handler.take();
-        self.exception_handler.set(handler.clone());
-        let (Some(handler), Some(core)) = (handler, self.me.upgrade()) else { return print(context) };
+        let handler = self.debug.exception_handler.take();
+        self.debug.exception_handler.set(handler.clone());
+        let (Some(handler), Some(core)) = (handler, self.me.upgrade()) else { return self.log_report(context) };
         let told = catch_unwind(AssertUnwindSafe(|| handler(&LoopRef { core }, context)));
         if let Err(payload) = told {
             let error = Error::other(panic_message(&*payload).to_owned());
             forget_if_it_panics(payload);
-            print(&ExceptionContext::new("Unhandled error in exception handler").with_error(error));
-            print(context);
+            self.log_report(&ExceptionContext::new("Unhandled error in exception handler").with_error(error));
+            self.log_report(context);
         }
     }
 
@@ -191,7 +191,7 @@ impl<T> FutureState<T> {
 }
 
 /// Drops what a panic carried. Its destructor may panic as well, and is given up on then.
-fn forget_if_it_panics(payload: Box<dyn Any + Send>) {
+pub(crate) fn forget_if_it_panics(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(again);
     }

@@ -8,6 +8,8 @@
 //! Counterparts: `loop.run_in_executor` (`base_events.py`), `_chain_future` (`futures.py`), `threads.py`; `Task.Run`,
 //! whose continuation returns to the captured context.
 
+mod thread_pool;
+
 use std::{
     any::Any,
     cell::{Cell, RefCell},
@@ -22,6 +24,8 @@ use std::{
 
 use slab::Slab;
 
+pub use thread_pool::ThreadPoolExecutor;
+
 use crate::{
     context::{current_values, with_values},
     error::{Error, Result},
@@ -31,7 +35,6 @@ use crate::{
     loop_ref::{LoopRef, get_running_loop},
     ready::Letter,
     settable::SettableFuture,
-    thread_pool::ThreadPoolExecutor,
 };
 
 /// A loop's share of the work on other threads.

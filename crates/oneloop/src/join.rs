@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     cancel::cancel,
-    debug::panic_message,
+    debug::{note_await, panic_message},
     error::{Error, Result},
     event_loop::running,
     future::{Awaitable, Awaiting, FutureState, Outcome},
@@ -175,7 +175,9 @@ impl<T: 'static> IntoFuture for Task<T> {
     type Output = Result<T>;
     type IntoFuture = JoinTask<T>;
 
+    #[track_caller]
     fn into_future(self) -> JoinTask<T> {
+        note_await();
         JoinTask { awaiting: Awaiting::new(self.inner.clone()), _task: self }
     }
 }
@@ -184,7 +186,9 @@ impl<T: Clone + 'static> IntoFuture for &Task<T> {
     type Output = Result<T>;
     type IntoFuture = AwaitingRef<T>;
 
+    #[track_caller]
     fn into_future(self) -> AwaitingRef<T> {
+        note_await();
         AwaitingRef { awaiting: Awaiting::new(self.inner.clone()), _task: Some(self.clone()) }
     }
 }

@@ -36,9 +36,7 @@
 //! | `sleep.rs` | the two smallest awaitables | `tasks.py: sleep` |
 //! | `error.rs` | the one error type | `exceptions.py` |
 //!
-//! Tier 2 stands on it, one concept a file: `cancel.rs`, `join.rs` (the handle of a task), `settable.rs`,
-//! `any_future.rs`, `combinators/`, `locks/`, `queues.rs`, `context.rs`, `loop_ref.rs` (the loop's face), `runner.rs`,
-//! `close.rs`, `signals.rs`, `waiters.rs`, `wakers.rs`, `observer.rs`, `net/`.
+//! Tier 2 stands on it, one concept a file: first `join.rs` (a task's handle), `loop_ref.rs` (a loop's), `cancel.rs`.
 //!
 //! # What to know before using it
 //!
@@ -83,11 +81,11 @@ mod sync;
 mod task;
 mod task_builder;
 mod task_ref;
-mod thread_pool;
 mod threads;
 mod timers;
 mod waiters;
 mod wakers;
+mod watch;
 
 pub use any_future::{AnyFuture, AwaitingAny, EnsureFuture, ensure_future};
 pub use builder::Builder;
@@ -97,7 +95,7 @@ pub use error::{Error, Result};
 pub use error_kinds::{ErrorGroup, IncompleteRead};
 pub use event_loop::EventLoop;
 pub use exceptions::ExceptionContext;
-pub use executor::to_thread;
+pub use executor::{ThreadPoolExecutor, to_thread};
 pub use future::Awaiting;
 pub use handle::{Handle, TimerHandle};
 pub use join::{AwaitingRef, CallbackId, JoinTask, Task, create_task};
@@ -111,5 +109,4 @@ pub use settable::SettableFuture;
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 pub use task_builder::{TaskBuilder, task_builder};
 pub use task_ref::{AwaitingEnd, TaskRef, all_tasks, current_task};
-pub use thread_pool::ThreadPoolExecutor;
 pub use threads::{LoopHandle, ThreadFuture};

@@ -13,6 +13,7 @@ use std::{
 
 use crate::{
     cancel::{CancelTarget, Way},
+    debug::note_await,
     error::{Error, Result},
     event_loop::Core,
     future::{Awaitable, Awaiting, FutureState, Outcome},
@@ -186,7 +187,9 @@ impl<T: 'static> IntoFuture for SettableFuture<T> {
     type Output = Result<T>;
     type IntoFuture = Awaiting<T>;
 
+    #[track_caller]
     fn into_future(self) -> Awaiting<T> {
+        note_await();
         Awaiting::new(self.inner)
     }
 }
@@ -195,7 +198,9 @@ impl<T: Clone + 'static> IntoFuture for &SettableFuture<T> {
     type Output = Result<T>;
     type IntoFuture = AwaitingRef<T>;
 
+    #[track_caller]
     fn into_future(self) -> AwaitingRef<T> {
+        note_await();
         AwaitingRef::new(self.inner.clone())
     }
 }

@@ -110,8 +110,8 @@ impl fmt::Debug for Signals {
 }
 
 impl Registration {
-    /// Calls `listener` at each event, until it is dropped.
-    pub(crate) fn listen(&self, direction: Direction, listener: Rc<Listener>) {
-        self.with_half(direction, |half| half.waiter = Some(Waiter::Listener(listener)));
+    /// Calls `listener` at each event from now on. Returns who waited before, for the caller to drop.
+    pub(crate) fn listen(&self, direction: Direction, listener: Rc<Listener>) -> Option<Waiter> {
+        self.with_half(direction, |half| half.waiter.replace(Waiter::Listener(listener))).flatten()
     }
 }

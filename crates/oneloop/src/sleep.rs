@@ -54,7 +54,9 @@ impl Future for YieldNow {
 /// ```
 /// oneloop::run(async { oneloop::sleep(std::time::Duration::from_millis(1)).await }).unwrap();
 /// ```
+#[track_caller]
 pub fn sleep(delay: Duration) -> Sleep {
+    crate::debug::note_await();
     Sleep(State::For(delay))
 }
 

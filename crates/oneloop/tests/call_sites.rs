@@ -31,6 +31,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("sleep.rs", ".poll(cx)"),
     ("task.rs", ".poll(&mut cx)"),
     ("task.rs", "self.poll(core, future)"),
+    ("watch.rs", "(callback.borrow_mut())()"),    // in a listener
     ("combinators/as_completed.rs", ".poll(cx)"), // leaves that poll the leaf inside them
     ("combinators/scope.rs", "body.poll(cx)"),
 ];

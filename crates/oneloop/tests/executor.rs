@@ -87,7 +87,7 @@ fn an_error_and_a_panic_come_out_where_they_are_awaited() {
     assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"on a thread"));
 }
 
-/// Mirrors CPython ToThreadTests.test_to_thread_contextvars.
+/// What CPython tests with `ToThreadTests.test_to_thread_contextvars`.
 #[test]
 fn to_thread_takes_the_context_along_and_run_in_executor_does_not() {
     run(async {
@@ -194,7 +194,7 @@ fn getaddrinfo_asks_on_a_thread() {
     .unwrap();
 }
 
-/// Mirrors CPython RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe.
+/// What CPython tests with `RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe`.
 #[test]
 fn a_coroutine_of_another_thread() {
     let result = run(async {
@@ -211,7 +211,7 @@ fn a_coroutine_of_another_thread() {
     assert_eq!(result.unwrap(), 3);
 }
 
-/// Mirrors CPython RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_with_exception.
+/// What CPython tests with `RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_with_exception`.
 #[test]
 fn a_coroutine_of_another_thread_that_fails() {
     let result = run(async {
@@ -222,8 +222,8 @@ fn a_coroutine_of_another_thread_that_fails() {
     assert_eq!(result.unwrap_err().to_string(), "Fail!");
 }
 
-/// Mirrors CPython RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_with_timeout.
-/// Mirrors CPython RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_task_cancelled.
+/// What CPython tests with `RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_with_timeout`.
+/// What CPython tests with `RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_task_cancelled`.
 #[test]
 fn a_coroutine_of_another_thread_that_is_cancelled() {
     let event_loop = oneloop::EventLoop::new().unwrap();

@@ -47,6 +47,12 @@ impl Log {
         move || log.add(what)
     }
 
+    /// As `adds`, for a callback that is called often.
+    pub fn repeats(&self, what: impl Display + 'static) -> impl Fn() + 'static {
+        let log = self.clone();
+        move || log.add(&what)
+    }
+
     /// As `adds`, for a done-callback.
     pub fn calls<F: ?Sized>(&self, what: impl Display + 'static) -> impl FnOnce(&F) + 'static {
         let log = self.clone();
