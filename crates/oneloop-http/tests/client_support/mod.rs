@@ -14,7 +14,10 @@ use oneloop_http::{ClientSession, LocalBoxFuture, Resolve, Result, SessionBuilde
 /// Runs a test on a loop whose clock jumps.
 pub(crate) fn virtually<T: 'static>(test: impl Future<Output = T> + 'static) -> T {
     let event_loop = oneloop::EventLoop::builder().virtual_clock(true).build().unwrap();
-    event_loop.run_until_complete(async { Ok(test.await) }).unwrap()
+    let runner = oneloop::Runner::with_loop(event_loop).handle_interrupt(false);
+    let outcome = runner.run(async { Ok(test.await) }).unwrap();
+    runner.close().unwrap(); // cancels the peers that still wait for something
+    outcome
 }
 
 pub(crate) async fn pause(millis: u64) {
