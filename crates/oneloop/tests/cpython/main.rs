@@ -14,3 +14,5 @@ mod page;
 mod queues;
 mod semaphores;
 mod taskgroups;
+mod timeouts;
+mod wait_for;
