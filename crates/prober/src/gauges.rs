@@ -116,8 +116,19 @@ fn http(outcome: &Outcome) -> Vec<Sample> {
         ("tls", seconds(Phase::Tls)),
         ("transfer", seconds(Phase::Transfer)),
     ];
-    let mut samples: Vec<_> =
-        phases.into_iter().map(|(phase, time)| Sample::new(&PHASES, time).label("phase", phase)).collect();
+    // As in blackbox_exporter: a name without an address has but the one phase, and what is no URL has none.
+    let reached = match outcome.hops.first() {
+        None => 0..0,
+        Some(hop) if hop.clock.phase(Phase::Connect).is_none() => 2..3,
+        Some(_) => 0..phases.len(),
+    };
+    let mut samples: Vec<_> = phases
+        .into_iter()
+        .enumerate()
+        .filter(|(nth, _)| reached.contains(nth))
+        .map(|(_, phase)| phase)
+        .map(|(phase, time)| Sample::new(&PHASES, time).label("phase", phase))
+        .collect();
     let last = outcome.hops.last();
     let answered = last.filter(|hop| hop.head.is_some());
     let is_redirect = answered.is_some_and(|hop| hop.redirect_url.is_some());

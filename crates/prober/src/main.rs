@@ -24,6 +24,7 @@ mod probe;
 mod progress;
 mod report;
 mod run;
+mod serve;
 mod spec;
 mod status;
 mod target;
@@ -77,6 +78,11 @@ fn perform(task: Task, settings: Settings) -> Result<Run, String> {
         }
         Task::Demo => oneloop::run(probe_demo(settings)).map_err(|error| error.to_string()),
         Task::ServeDemo => oneloop::run(serve_demo()).map_err(|error| error.to_string()),
+        Task::Serve(serving) => {
+            let modules = serve::load(&serving)?;
+            limits::raise_open_files();
+            oneloop::run(serve::serve(*serving, modules)).map_err(|error| error.to_string())
+        }
         Task::CheckConfig(file) => {
             let modules = modules::Modules::load(&file)?;
             print(format!("{}: {} modules, all good\n", file.display(), modules.by_name.len()).as_bytes())

@@ -41,10 +41,16 @@ impl Prober {
     /// Reads the CA file and checks the headers; the sentence says what cannot be used. `ca_pem` takes the place of the
     /// CA file. `detailed` asks for the time of day of each start and for our own address.
     pub(crate) fn new(spec: Rc<Spec>, ca_pem: Option<&str>, detailed: bool) -> Result<Prober, String> {
-        let mut session = session_for(&spec).record_local_addr(detailed);
+        let mut session = session_for(&spec);
         if let Some(pem) = ca_pem {
             session = session.ca_pem(pem);
         }
+        Prober::with(session, spec, detailed)
+    }
+
+    /// Probes by `spec` through `session`, which was made for it.
+    pub(crate) fn with(session: SessionBuilder, spec: Rc<Spec>, detailed: bool) -> Result<Prober, String> {
+        let mut session = session.record_local_addr(detailed);
         for (name, value) in spec.fields() {
             check_header(name, value)?;
             session = session.header(name, value);
@@ -220,11 +226,12 @@ struct Read {
 /// Finds out now what would otherwise fail every probe. The message leaves the value out: it may be a secret.
 fn check_header(name: &str, value: &str) -> Result<(), String> {
     let mut headers = Headers::new();
-    let pushed = headers.push(name, value);
+    let is_host = name.eq_ignore_ascii_case("host");
+    let pushed = if is_host { Ok(()) } else { headers.push(name, value) };
     let head = RequestHead {
         method: &Method::GET,
         target: "/",
-        host: "host",
+        host: if is_host { value } else { "host" },
         headers: &headers,
         body: BodyLength::None,
         close: true,

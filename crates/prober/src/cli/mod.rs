@@ -21,6 +21,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use crate::colour;
 use crate::modules::Modules;
 use crate::report::write_out::Template;
+use crate::serve::Serving;
+use crate::serve::allow::Allowed;
 use crate::spec::Spec;
 use options::{Cli, Command, ModuleOptions, OutputOptions};
 
@@ -42,6 +44,8 @@ pub(crate) enum Task {
     Demo,
     /// Serve the demo site.
     ServeDemo,
+    /// Serve probes to Prometheus.
+    Serve(Box<Serving>),
     /// Read this file of modules, and say what is wrong with it.
     CheckConfig(PathBuf),
     /// Print this on standard output.
@@ -129,6 +133,14 @@ pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settin
                     cli.output = output.or(cli.output);
                     if serve { Task::ServeDemo } else { Task::Demo }
                 }
+                Command::Serve(options) => Task::Serve(Box::new(Serving {
+                    listen: options.listen,
+                    config_file: options.config_file,
+                    timeout_offset: options.timeout_offset,
+                    allowed: Allowed::new(options.allow_target),
+                    parallel_max: options.parallel_max,
+                    connections_max: options.connections_max,
+                })),
                 Command::CheckConfig { file } => Task::CheckConfig(file),
                 Command::Completions { shell } => {
                     let mut script = Vec::new();
@@ -343,7 +355,7 @@ mod tests {
         let url = |text: &str| Source::Url(text.into());
         let expected = [url("http://a"), Source::File("list.txt".into()), Source::Stdin, url("b"), url("-c")];
         assert_eq!(sources, expected);
-        for line in ["- -", "@", "- @-", "serve", "a serve"] {
+        for line in ["- -", "@", "- @-", "serve a", "a serve", "serve -k", "-k serve"] {
             assert!(is_usage_error(line), "{line}");
         }
         for line in ["a demo", "a -k demo", "@list demo", "demo a", "man -k", "-k completions bash"] {

@@ -14,6 +14,7 @@ use oneloop_http::{ConnectTo, ResolveOverride, TlsVersion};
 use super::values;
 use crate::colour;
 use crate::expect::{HeaderRule, Slo};
+use crate::serve::allow::Pattern;
 use crate::status::StatusSet;
 
 const EXAMPLES: &str = "\
@@ -35,7 +36,7 @@ Exit status: 0 all passed, 1 some failed, 2 usage, 130 and 143 stopped by a sign
 #[command(
     name = "prober",
     version,
-    override_usage = "prober [OPTIONS] [URL | @FILE | -]...\n       prober demo | check-config | completions | man",
+    override_usage = "prober [OPTIONS] [URL | @FILE | -]...\n       prober demo | serve | check-config | completions | man",
     after_help = EXAMPLES,
     disable_help_subcommand = true,
     subcommand_help_heading = "Commands"
@@ -383,6 +384,8 @@ pub(super) enum Command {
         #[command(flatten)]
         output: Box<OutputOptions>,
     },
+    /// Serve probes to Prometheus, as blackbox_exporter does
+    Serve(ServeOptions),
     /// Say whether a file of modules is a good one
     CheckConfig {
         /// The file, YAML as blackbox_exporter's
@@ -395,6 +398,33 @@ pub(super) enum Command {
     },
     /// Print the manual page, in roff: prober man | man -l -
     Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeOptions {
+    /// Address and port to listen at; :9115 is every address of this machine
+    #[arg(long = "web.listen-address", value_name = "ADDR:PORT", default_value = "127.0.0.1:9115", value_parser = values::listen)]
+    pub(super) listen: Vec<std::net::SocketAddr>,
+
+    /// File of modules, YAML as blackbox_exporter's [default: one module, http_2xx]
+    #[arg(long = "config.file", value_name = "FILE")]
+    pub(super) config_file: Option<PathBuf>,
+
+    /// Kept back of the time that Prometheus allows for a scrape
+    #[arg(long, value_name = "DUR", default_value = "0.5", value_parser = values::pause)]
+    pub(super) timeout_offset: Duration,
+
+    /// Probe only what matches: *.example.org, host:8080, 10.0.0.0/8, https://example.org/*
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
+    pub(super) allow_target: Vec<Pattern>,
+
+    /// Probes at once, at most; more are answered with 503
+    #[arg(long, value_name = "N", default_value = "500", value_parser = values::parallelism)]
+    pub(super) parallel_max: usize,
+
+    /// Connections at once, at most; more are answered with 503
+    #[arg(long = "web.max-connections", value_name = "N", default_value = "1000", value_parser = values::parallelism)]
+    pub(super) connections_max: usize,
 }
 
 /// The value of `--resolver`.

@@ -118,6 +118,21 @@ pub(super) fn server(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "not the address of a name server: write 9.9.9.9, 9.9.9.9:53 or [2620:fe::fe]:53".to_owned())
 }
 
+/// Where to listen: `127.0.0.1:9115`, `[::1]:9115`, `localhost:9115`, or `:9115` for every address.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let wrong = || "not an address to listen at: write 127.0.0.1:9115, [::]:9115 or :9115".to_owned();
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let port = port.parse().map_err(|_| wrong())?;
+    let address = match host {
+        // Where there is IPv6, its unspecified address takes connections of both kinds.
+        "" if std::net::TcpListener::bind("[::]:0").is_ok() => "::".parse(),
+        "" => "0.0.0.0".parse(),
+        "localhost" => "127.0.0.1".parse(),
+        _ => host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>(),
+    };
+    Ok(SocketAddr::new(address.map_err(|_| wrong())?, port))
+}
+
 /// What the library reads by itself; its sentence begins with the option, which clap names already.
 pub(super) fn library<T: std::str::FromStr<Err = oneloop_http::Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: oneloop_http::Error| error.message().to_owned())

@@ -36,6 +36,8 @@ pub(crate) struct Module {
     /// Its own time limit.
     pub(crate) timeout: Option<Duration>,
     pub(crate) spec: Spec,
+    /// Its part of the file, as it may be shown.
+    pub(crate) shown: String,
 }
 
 impl Modules {

@@ -11,6 +11,7 @@ use oneloop_http::resolver::Family;
 use oneloop_http::{AddressChoice, Proxy};
 
 use super::fields::{Fields, text};
+use super::shown::without_secrets;
 use super::tree::{Fault, Node};
 use super::{Module, Modules};
 use crate::cli::values::{is_token, method, tls_version};
@@ -77,6 +78,7 @@ pub(super) fn modules(root: Node) -> Result<BTreeMap<String, Rc<Module>>, Fault>
 }
 
 fn module(node: Node, path: &str) -> Result<Module, Fault> {
+    let shown = without_secrets(&node);
     let mut fields = Fields::of(node, path)?;
     let line = fields.line();
     let known = |text: &str| (text == "http" || OTHERS.contains(&text)).then(|| text.to_owned());
@@ -101,7 +103,7 @@ fn module(node: Node, path: &str) -> Result<Module, Fault> {
         crate::probe::Prober::new(Rc::new(spec.clone()), None, false)
             .map_err(|error| Fault::new(line, format!("{path}.http: {error}")))?;
     }
-    Ok(Module { prober, timeout, spec })
+    Ok(Module { prober, timeout, spec, shown })
 }
 
 fn http_spec(mut fields: Fields, path: &str) -> Result<Spec, Fault> {

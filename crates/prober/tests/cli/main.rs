@@ -7,6 +7,7 @@ mod formats;
 mod lists;
 mod output;
 mod rounds;
+mod serve;
 mod server;
 
 use std::path::PathBuf;

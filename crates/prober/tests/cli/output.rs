@@ -113,15 +113,36 @@ fn secrets_are_printed_in_no_format() {
     let site = Server::site();
     let with_password = |path| site.url(path).replace("http://", "http://me:hunter2@");
     let list = file("list", &format!("{}\nhttp://me:hunter2@a b/\n", with_password("/secret")));
-    for options in [vec!["-v"], vec!["--format", "jsonl"], vec!["--format", "jsonl", "-L"]] {
-        let mut arguments = options.clone();
+    let formats = ["text", "waterfall", "jsonl", "json", "csv", "prom", "junit", "har"];
+    let write_out = "%{url} %{url_effective} %{errormsg} %{json} %{header_json} %header{set-cookie} %header{x-echo} %{urle.password}\n";
+    let mut ways: Vec<Vec<&str>> = formats.iter().map(|format| vec!["--format", format, "--stats"]).collect();
+    ways.extend([vec!["-v"], vec!["--format", "jsonl", "-L"], vec!["-L", "-w", write_out]]);
+    // The server sends back what it was sent: neither a header of its own nor a failure's sentence may show it.
+    let echo = site.url("/echo");
+    for options in ways {
         let first = with_password("/redirect");
         let list = at(&list);
-        arguments.extend(["-H", "Cookie: hunter2", "-H", "Proxy-Authorization: hunter2", &first, &list]);
-        let run = ran(&mut prober(&arguments));
-        assert!(!run.stdout.contains("hunter2") && !run.stderr.contains("hunter2"), "{}{}", run.stdout, run.stderr);
-        assert!(run.stdout.contains("<secret>@"), "{}", run.stdout);
-        assert!(run.stdout.contains("-v") || run.stdout.to_lowercase().contains("x-open"), "{}", run.stdout);
+        let mut command = prober(&options);
+        command.args(["-H", "Cookie: id=hunter2-cookie", "-H", "Proxy-Authorization: Basic hunter2-proxy"]);
+        command.args([
+            "--oauth2-bearer",
+            "hunter2-token",
+            "--fail-if-header-matches",
+            "X-Echo: hunter2",
+            &first,
+            &list,
+            &echo,
+        ]);
+        let run = ran(&mut command);
+        assert!(
+            !run.stdout.contains("hunter2-") && !run.stderr.contains("hunter2-"),
+            "{options:?}: {}{}",
+            run.stdout,
+            run.stderr
+        );
+        let shown = run.stdout.replace("X-Echo matches hunter2", "");
+        assert!(!shown.contains("hunter2") && !run.stderr.contains("hunter2"), "{options:?}: {shown}{}", run.stderr);
+        assert!(run.stdout.contains("secret"), "{options:?}: {}", run.stdout);
     }
     let run = ran(&mut prober(&["-H", "Authorization hunter2", &site.url("/ok")]));
     assert_eq!(run.code, Some(2));

@@ -14,8 +14,12 @@ impl Server {
     /// Answers each request with `answer(stream, path)`; true keeps the connection for another request.
     pub(crate) fn start(answer: impl Fn(&mut TcpStream, &str) -> bool + Send + Sync + 'static) -> Server {
         Server::accept(move |mut stream| {
-            while let Some(path) = read_request(&mut stream) {
-                if !answer(&mut stream, &path) {
+            while let Some(head) = read_request(&mut stream) {
+                let path = head.split(' ').nth(1).unwrap_or_default();
+                if path == "/echo" {
+                    return echo(&mut stream, &head);
+                }
+                if !answer(&mut stream, path) {
                     return;
                 }
             }
@@ -88,7 +92,7 @@ pub(crate) fn wait_for_hangup(stream: &mut TcpStream) {
     while matches!(stream.read(&mut [0; 64]), Ok(count) if count > 0) {}
 }
 
-/// Reads a request's head and returns its path; `None` when the connection closes instead.
+/// Reads a request's head; `None` when the connection closes instead.
 fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -98,8 +102,13 @@ fn read_request(stream: &mut TcpStream) -> Option<String> {
             _ => return None,
         }
     }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    head.split(' ').nth(1).map(str::to_owned)
+    Some(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// Sends back what came, as a header.
+fn echo(stream: &mut TcpStream, head: &str) {
+    let fields = head.replace("\r\n", " | ");
+    respond(stream, "200 OK", &format!("X-Echo: {fields}\r\n"), "");
 }
 
 /// Holds whoever waits until somebody opens it.

@@ -1,0 +1,204 @@
+//! `prober serve`: an exporter that Prometheus scrapes, on the same engine and the same modules as the command line.
+//!
+//! One handler answers everything. A scrape of `/probe` probes its target while the scraper waits; what comes out has the
+//! names and labels of blackbox_exporter's HTTP prober. Reading order: `query.rs` (what a scrape may ask), `probing.rs`,
+//! `metrics.rs` (of the exporter itself), `pages.rs`, `allow.rs` (whom it may be used against).
+//! Invariants: as many probes and connections at once as allowed, all others are told so (503); a configuration that
+//! cannot be used never takes the place of one that can; nothing that a client sends is kept but a bounded number of
+//! recent targets. Counterpart: blackbox_exporter's `main.go` and `prober/handler.go`.
+
+pub(crate) mod allow;
+mod metrics;
+mod pages;
+mod probing;
+mod query;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use oneloop::get_running_loop;
+use oneloop_http::resolver::Resolver;
+use oneloop_http::server::{Options, Request, Response, Server};
+
+use crate::exit::Ending;
+use crate::modules::Modules;
+use crate::output::Destination;
+use crate::probe::Prober;
+use crate::run::{self, Run, warn};
+use allow::Allowed;
+use metrics::Metrics;
+use pages::Recent;
+
+/// What `serve` was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Serving {
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Without one there is the module `http_2xx`.
+    pub(crate) config_file: Option<PathBuf>,
+    /// Kept back of the time that the scraper allows.
+    pub(crate) timeout_offset: Duration,
+    pub(crate) allowed: Allowed,
+    /// Probes at once.
+    pub(crate) parallel_max: usize,
+    /// Connections at once.
+    pub(crate) connections_max: usize,
+}
+
+/// A probe is given so much time where neither its module nor the scraper says anything.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// What is under way when the end is asked for has so much time.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How often resolv.conf and the hosts file are looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Connections beyond those allowed that are accepted all the same, only to be told so.
+const TO_BE_TOLD: usize = 64;
+
+/// The exporter's state, shared by all its connections.
+struct Exporter {
+    serving: Serving,
+    loaded: RefCell<Rc<Loaded>>,
+    resolver: Resolver,
+    metrics: Metrics,
+    recent: Recent,
+    /// Of all servers of this exporter.
+    connections: RefCell<Vec<Rc<Server>>>,
+    reloaded_at: Cell<Option<SystemTime>>,
+    reload_failed: Cell<bool>,
+}
+
+/// A configuration, and what has been made of it.
+struct Loaded {
+    modules: Modules,
+    /// By module. What is made for a `hostname` of the query is not kept.
+    probers: RefCell<HashMap<String, Rc<Prober>>>,
+}
+
+impl Loaded {
+    fn new(modules: Modules) -> Rc<Loaded> {
+        Rc::new(Loaded { modules, probers: RefCell::default() })
+    }
+}
+
+/// Reads the configuration. Called before the loop exists.
+pub(crate) fn load(serving: &Serving) -> Result<Modules, String> {
+    serving.config_file.as_deref().map_or_else(|| Ok(Modules::built_in()), Modules::load)
+}
+
+/// Serves until a signal asks for the end.
+pub(crate) async fn serve(serving: Serving, modules: Modules) -> oneloop::Result<Run> {
+    let event_loop = get_running_loop()?;
+    let stop = event_loop.create_future();
+    let destination = Rc::new(Destination::open(None).map_err(oneloop::Error::other)?);
+    run::stop_on_signals(&event_loop, &stop, &destination)?;
+    let exporter = Rc::new(Exporter {
+        metrics: Metrics::new(&modules),
+        loaded: RefCell::new(Loaded::new(modules)),
+        resolver: Resolver::builder().reread(LOOK_AGAIN).build(),
+        recent: Recent::default(),
+        connections: RefCell::default(),
+        reloaded_at: Cell::new(Some(SystemTime::now())),
+        reload_failed: Cell::new(false),
+        serving,
+    });
+    const SIGHUP: i32 = 1;
+    let reloading = exporter.clone();
+    event_loop.add_signal_handler(SIGHUP, move || match reloading.reload() {
+        Ok(()) => warn("the configuration was loaded again"),
+        Err(message) => warn(&message),
+    })?;
+    let options =
+        Options { max_connections: exporter.serving.connections_max.saturating_add(TO_BE_TOLD), ..Options::default() };
+    for address in &exporter.serving.listen {
+        let answering = exporter.clone();
+        let server = Server::bind(*address, options, async move |request| answering.clone().answer(request).await)
+            .map_err(|error| oneloop::Error::other(format!("cannot listen at {address}: {error}")))?;
+        warn(&format!("serving at http://{}/", server.local_addr()));
+        exporter.connections.borrow_mut().push(Rc::new(server));
+    }
+    let ending = stop.await?;
+    for server in exporter.connections.take() {
+        // No handler keeps one for longer than a turn.
+        if let Ok(server) = Rc::try_unwrap(server) {
+            server.stop(GRACE).await?;
+        }
+    }
+    // Asked to end, and ended in good order: for a service that is success.
+    let ending = if let Ending::Signal(_) = ending { Ending::Complete } else { ending };
+    Ok(Run { ending, failures: 0 })
+}
+
+impl Exporter {
+    /// Answers one request.
+    async fn answer(self: Rc<Exporter>, request: Request) -> oneloop::Result<Response> {
+        if self.connections() > self.serving.connections_max {
+            self.metrics.reject("connections");
+            return Ok(busy("too many connections").close());
+        }
+        let (method, path) = (request.method.as_str(), request.path());
+        let expected = if path == "/-/reload" { &["POST", "PUT"][..] } else { &["GET", "HEAD"][..] };
+        let known = ["/", "/probe", "/metrics", "/config", "/-/healthy", "/-/reload"].contains(&path);
+        if !known {
+            return Ok(Response::text(404, "there is no such page; / lists them\n"));
+        }
+        if !expected.contains(&method) {
+            let message = format!("{path} is asked for with {}\n", expected[0]);
+            return Ok(Response::text(405, message).header("Allow", expected.join(", ")));
+        }
+        Ok(match path {
+            "/probe" => self.probe(&request).await?,
+            "/metrics" => metrics_page(self.metrics.text(&self)),
+            "/config" => Response::text(200, self.loaded().modules.shown.clone()),
+            "/-/healthy" => Response::text(200, "Healthy\n"),
+            "/-/reload" => match self.reload() {
+                Ok(()) => Response::text(200, "the configuration was loaded again\n"),
+                Err(message) => {
+                    warn(&message);
+                    Response::text(500, format!("the configuration stays as it was: {message}\n"))
+                }
+            },
+            _ => pages::front(&self),
+        })
+    }
+
+    fn loaded(&self) -> Rc<Loaded> {
+        self.loaded.borrow().clone()
+    }
+
+    /// How many connections there are.
+    fn connections(&self) -> usize {
+        self.connections.borrow().iter().map(|server| server.connections()).sum()
+    }
+
+    /// Reads the configuration again; one that cannot be used changes nothing.
+    fn reload(&self) -> Result<(), String> {
+        match load(&self.serving) {
+            Ok(modules) => {
+                self.metrics.know(&modules);
+                *self.loaded.borrow_mut() = Loaded::new(modules);
+                self.reload_failed.set(false);
+                self.reloaded_at.set(Some(SystemTime::now()));
+                Ok(())
+            }
+            Err(message) => {
+                self.reload_failed.set(true);
+                Err(message)
+            }
+        }
+    }
+}
+
+/// Past a limit: the scraper may come again.
+fn busy(what: &str) -> Response {
+    Response::text(503, format!("{what}; try again later\n")).header("Retry-After", "1")
+}
+
+fn metrics_page(text: Vec<u8>) -> Response {
+    Response::new(200).header("Content-Type", "text/plain; version=0.0.4; charset=utf-8").body(text)
+}

@@ -1,0 +1,308 @@
+//! `prober serve` as a scraper and an operator meet it: pages, limits, reload, the end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use crate::server::{Gate, Server, respond, wait_for_hangup};
+use crate::{file, prober, scratch};
+
+/// The exporter, running until it is dropped.
+struct Exporter {
+    child: Child,
+    address: SocketAddr,
+    /// What it says after it has said where it listens.
+    stderr: BufReader<std::process::ChildStderr>,
+}
+
+impl Exporter {
+    fn start(arguments: &[&str]) -> Exporter {
+        let mut command = prober(&["serve", "--web.listen-address", "127.0.0.1:0"]);
+        let mut child = command.args(arguments).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut stderr = BufReader::new(child.stderr.take().expect("a piped stderr"));
+        let mut line = String::new();
+        stderr.read_line(&mut line).expect("a line that says where it listens");
+        let address = line.trim().rsplit("http://").next().unwrap_or_default().trim_end_matches('/');
+        let address = address.parse().unwrap_or_else(|_| panic!("no address in {line}"));
+        Exporter { child, address, stderr }
+    }
+
+    /// Status and body of the answer to a request with these lines in its head.
+    fn ask(&self, method: &str, target: &str, fields: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).expect("a connection");
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: exporter\r\n{fields}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        answer(&mut stream)
+    }
+
+    fn get(&self, target: &str) -> (u16, String) {
+        self.ask("GET", target, "")
+    }
+
+    fn probe(&self, url: &str, more: &str) -> (u16, String) {
+        self.get(&format!("/probe?target={}{more}", escaped(url)))
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().is_ok_and(|status| status.success()));
+    }
+
+    /// The next line on its stderr.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).expect("a line");
+        line
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn answer(stream: &mut TcpStream) -> (u16, String) {
+    let mut text = String::new();
+    // A connection that is reset after the answer has said what it had to say.
+    let _ = stream.read_to_string(&mut text);
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    (status, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+}
+
+fn escaped(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn has(text: &str, line: &str) -> bool {
+    text.lines().any(|other| other == line)
+}
+
+#[test]
+fn a_probe_gives_the_metrics_of_a_good_or_a_bad_target() {
+    let (site, exporter) = (Server::site(), Exporter::start(&[]));
+    let (status, text) = exporter.probe(&site.url("/redirect"), "&module=http_2xx&unknown=x");
+    assert_eq!(status, 200);
+    for line in [
+        "probe_success 1",
+        "probe_http_status_code 200",
+        "probe_http_redirects 1",
+        "probe_http_content_length 5",
+        "probe_ip_protocol 4",
+        "probe_http_ssl 0",
+        "probe_http_version 1.1",
+        "probe_failed_due_to_regex 0",
+    ] {
+        assert!(has(&text, line), "{line}\n{text}");
+    }
+    for phase in ["resolve", "connect", "tls", "processing", "transfer"] {
+        assert!(text.contains(&format!("probe_http_duration_seconds{{phase=\"{phase}\"}} ")), "{phase}");
+    }
+    let (status, text) = exporter.probe(&site.url("/missing"), "");
+    assert_eq!(status, 200, "a failed probe is an answer like any other");
+    assert!(has(&text, "probe_success 0") && has(&text, "probe_failure_info{kind=\"status\",phase=\"\"} 1"), "{text}");
+    let (status, text) = exporter.get("/metrics");
+    assert!(status == 200 && has(&text, "prober_probes_total{module=\"http_2xx\",outcome=\"failure\"} 1"), "{text}");
+    assert!(has(&text, "prober_probe_duration_seconds_count{module=\"http_2xx\"} 2"), "{text}");
+    let (status, page) = exporter.get("/");
+    assert!(status == 200 && page.contains("/missing") && page.contains("FAIL"), "{page}");
+}
+
+#[test]
+fn questions_that_make_no_sense_are_answered_with_400_and_nothing_is_probed() {
+    let exporter = Exporter::start(&[]);
+    let long = format!("/probe?target={}", "a".repeat(3_000));
+    for target in ["/probe", "/probe?target=", "/probe?target=a&target=b", "/probe?target=a&module=none", &long] {
+        assert_eq!(exporter.get(target).0, 400, "{target}");
+    }
+    let timeout = exporter.ask("GET", "/probe?target=a", "X-Prometheus-Scrape-Timeout-Seconds: soon\r\n");
+    assert_eq!(timeout.0, 400);
+    assert!(has(&exporter.get("/metrics").1, "prober_module_unknown_total 1"));
+    assert_eq!(
+        (exporter.get("/nothing").0, exporter.ask("POST", "/metrics", "").0, exporter.get("/-/reload").0),
+        (404, 405, 405)
+    );
+    assert_eq!(exporter.get("/-/healthy").0, 200);
+    let huge = exporter.ask("GET", "/", &format!("X: {}\r\n", "a".repeat(64 * 1024)));
+    assert!(huge.0 >= 400 || huge.0 == 0, "{huge:?}");
+}
+
+#[test]
+fn the_scraper_bounds_the_time_and_so_does_the_module() {
+    let site = Server::site();
+    let modules = file(
+        "timeouts.yml",
+        "modules:\n  short:\n    prober: http\n    timeout: 100ms\n  http_2xx:\n    prober: http\n",
+    );
+    let exporter = Exporter::start(&["--config.file", &modules.display().to_string()]);
+    for (module, seconds) in [("short", "60"), ("http_2xx", "0.6")] {
+        let target = format!("/probe?module={module}&target={}", escaped(&site.url("/stall")));
+        let (status, text) =
+            exporter.ask("GET", &target, &format!("X-Prometheus-Scrape-Timeout-Seconds: {seconds}\r\n"));
+        assert_eq!(status, 200);
+        assert!(has(&text, "probe_failure_info{kind=\"timeout\",phase=\"wait\"} 1"), "{module}: {text}");
+        let took = text.lines().find_map(|line| line.strip_prefix("probe_duration_seconds ")?.parse::<f64>().ok());
+        assert!(took.is_some_and(|took| took < 10.0), "{took:?}");
+    }
+}
+
+#[test]
+fn a_bad_configuration_changes_nothing_and_is_named() {
+    let path = scratch("reload.yml");
+    let write = |text: &str| std::fs::write(&path, text).expect("the scratch directory takes a file");
+    write("modules:\n  one:\n    prober: http\n");
+    let mut exporter = Exporter::start(&["--config.file", &path.display().to_string()]);
+    assert_eq!(exporter.get("/probe?target=gopher%3A%2F%2Fx&module=one").0, 200);
+    write("modules:\n  two:\n    prober: http\n    http: {metod: GET}\n");
+    let (status, text) = exporter.ask("POST", "/-/reload", "Content-Length: 0\r\n");
+    assert!(status == 500 && text.contains(":4: modules.two.http.metod"), "{status} {text}");
+    assert!(exporter.line().contains("modules.two.http.metod"));
+    assert!(has(&exporter.get("/metrics").1, "prober_config_last_reload_successful 0"));
+    assert!(exporter.get("/config").1.contains("one"));
+    write("modules:\n  three:\n    prober: http\n");
+    exporter.signal("-HUP");
+    assert!(exporter.line().contains("loaded again"));
+    assert!(exporter.get("/config").1.contains("three"));
+    assert!(has(&exporter.get("/metrics").1, "prober_config_last_reload_successful 1"));
+    assert_eq!(exporter.get("/probe?target=gopher%3A%2F%2Fx&module=one").0, 400);
+    let bad = file("start.yml", "modules: 5\n");
+    let run = crate::ran(&mut prober(&["serve", "--config.file", &bad.display().to_string()]));
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains(&format!("{}:1: modules", bad.display())), "{}", run.stderr);
+}
+
+#[test]
+fn past_its_limits_the_exporter_says_503_and_answers_again_later() {
+    let gate = Arc::new(Gate::default());
+    let come = gate.clone();
+    let target = Server::start(move |stream, path| {
+        match path {
+            "/stall" => {
+                come.arrive();
+                wait_for_hangup(stream);
+            }
+            _ => respond(stream, "200 OK", "", ""),
+        }
+        false
+    });
+    let exporter = Exporter::start(&["--parallel-max", "2"]);
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(exporter.address).expect("a connection");
+        let request = format!(
+            "GET /probe?target={} HTTP/1.1\r\nHost: e\r\nX-Prometheus-Scrape-Timeout-Seconds: 2\r\nConnection: close\r\n\r\n",
+            escaped(&target.url("/stall"))
+        );
+        stream.write_all(request.as_bytes()).expect("it reads");
+        waiting.push(stream);
+    }
+    gate.wait_for(2);
+    assert_eq!(exporter.probe(&target.url("/ok"), "").0, 503);
+    assert!(has(&exporter.get("/metrics").1, "prober_probes_in_flight 2"));
+    for mut stream in waiting {
+        assert!(answer(&mut stream).1.contains("probe_success 0"));
+    }
+    assert_eq!(exporter.probe(&target.url("/ok"), "").0, 200);
+    assert!(has(&exporter.get("/metrics").1, "prober_rejected_total{reason=\"probes\"} 1"));
+
+    let few = Exporter::start(&["--web.max-connections", "2"]);
+    let idle: Vec<_> = (0..2).map(|_| TcpStream::connect(few.address).expect("a connection")).collect();
+    assert_eq!(few.get("/-/healthy").0, 503);
+    drop(idle);
+}
+
+#[test]
+fn what_is_not_allowed_is_asked_for_neither_directly_nor_by_a_redirect_nor_by_a_name() {
+    let inner = Server::site();
+    let secret = inner.url("/ok");
+    let to = secret.clone();
+    let outer = Server::start(move |stream, _| {
+        respond(stream, "302 Found", &format!("Location: {to}\r\n"), "");
+        false
+    });
+    let port =
+        |url: &str| url.trim_end_matches("/ok").trim_end_matches('/').rsplit(':').next().unwrap_or_default().to_owned();
+    let allowed = format!("127.0.0.1:{}", port(&outer.url("/")));
+    // A pattern with a port is one for a host.
+    let exporter = Exporter::start(&["--allow-target", &allowed]);
+    assert_eq!(exporter.probe(&secret, "").0, 403);
+    let (status, text) = exporter.probe(&outer.url("/"), "");
+    assert_eq!(status, 200);
+    assert!(
+        has(&text, "probe_success 0") && has(&text, "probe_failure_info{kind=\"bad-url\",phase=\"resolve\"} 1"),
+        "{text}"
+    );
+    let exporter = Exporter::start(&["--allow-target", "10.0.0.0/8"]);
+    let (_, text) = exporter.probe(&secret.replace("127.0.0.1", "localhost"), "");
+    assert!(has(&text, "probe_success 0") && !text.contains("probe_http_status_code 200"), "{text}");
+    let exporter = Exporter::start(&["--allow-target", "127.0.0.0/8"]);
+    assert!(has(&exporter.probe(&secret, "").1, "probe_success 1"));
+}
+
+#[test]
+fn a_host_name_goes_into_the_request_and_a_contradiction_is_refused() {
+    let site = Server::start(|stream, _| {
+        respond(stream, "200 OK", "", "");
+        false
+    });
+    let modules = file(
+        "hosts.yml",
+        "modules:\n  named:\n    prober: http\n    http:\n      headers: {Host: one.example}\n  echo:\n    prober: http\n    http:\n      fail_if_header_not_matches: [{header: X-Echo, regexp: 'Host: two.example'}]\n",
+    );
+    let exporter = Exporter::start(&["--config.file", &modules.display().to_string()]);
+    assert_eq!(exporter.probe(&site.url("/"), "&module=named&hostname=two.example").0, 400);
+    assert_eq!(exporter.probe(&site.url("/"), "&module=named&hostname=one.example").0, 200);
+    let (_, text) = exporter.probe(&site.url("/echo"), "&module=echo&hostname=two.example");
+    assert!(has(&text, "probe_success 1"), "{text}");
+}
+
+#[test]
+fn no_page_shows_a_secret() {
+    let site = Server::site();
+    let modules = file(
+        "secrets.yml",
+        "modules:\n  m:\n    prober: http\n    http:\n      basic_auth: {username: me, password: hunter2}\n      headers: {Cookie: id=hunter2}\n      fail_if_body_matches_regexp: [hello]\n",
+    );
+    let exporter = Exporter::start(&["--config.file", &modules.display().to_string()]);
+    let url = site.url("/secret").replace("http://", "http://me:hunter2@");
+    for target in ["/ok", "/echo"] {
+        let url = site.url(target).replace("http://", "http://me:hunter2@");
+        assert!(!exporter.probe(&url, "&module=m").1.contains("hunter2"));
+    }
+    let (status, text) = exporter.probe(&url, "&module=m&debug=true");
+    assert!(
+        status == 200
+            && text.contains("probe_success 1")
+            && text.contains("<secret>@")
+            && text.contains("password: <secret>"),
+        "{text}"
+    );
+    for text in [text, exporter.get("/config").1, exporter.get("/").1, exporter.get("/metrics").1] {
+        assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMg"), "{text}");
+    }
+    assert!(exporter.get("/config").1.contains("<secret>"));
+}
+
+#[test]
+fn a_signal_lets_what_is_under_way_finish_and_ends_well() {
+    let gate = Arc::new(Gate::default());
+    let (come, leave) = (gate.clone(), Arc::new(Gate::default()));
+    let go = leave.clone();
+    let target = Server::start(move |stream, _| {
+        come.arrive();
+        go.wait_for(1);
+        respond(stream, "200 OK", "", "");
+        false
+    });
+    let mut exporter = Exporter::start(&[]);
+    let mut stream = TcpStream::connect(exporter.address).expect("a connection");
+    let request = format!("GET /probe?target={} HTTP/1.1\r\nHost: e\r\n\r\n", escaped(&target.url("/")));
+    stream.write_all(request.as_bytes()).expect("it reads");
+    gate.wait_for(1);
+    exporter.signal("-TERM");
+    leave.arrive();
+    assert!(answer(&mut stream).1.contains("probe_success 1"));
+    assert_eq!(exporter.child.wait().expect("an end").code(), Some(0));
+}
