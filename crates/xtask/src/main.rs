@@ -12,6 +12,7 @@ mod docs;
 mod ladder;
 mod lines;
 mod links;
+mod mutants;
 mod parity;
 mod picture;
 mod rules;
@@ -27,6 +28,7 @@ usage: cargo xtask COMMAND
   ci [STEP]...     run every check, or only the steps that are named; --list lists them
   ci --record      write the number of tests there are now to .ci/expected-tests
   bench [CASE]...  measure against the peers; --help has its options
+  mutants [NAME].. plant ten faults in a copy of the loop, one by one, and say what catches each
   parity [NN]...   run the trios in Python, C# and Rust, and compare what they print; --help has its options
   ladder           run the ladder's rungs on the demo site, and print what each costs
   docs [--check]   copy the pages' snippets and outputs anew from the files they name, or only compare them
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         "bench" => bench::main(rest),
         "ci" => ci::main(rest),
         "docs" => docs::main(rest),
+        "mutants" => mutants::main(rest),
         "parity" => parity::main(rest),
         "picture" => picture::main(rest),
         "ladder" => ladder::main(rest),

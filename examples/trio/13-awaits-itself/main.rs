@@ -2,24 +2,21 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use oneloop::{Error, Result, SettableFuture, Task, create_task, get_running_loop, wait_for};
+use oneloop::{Error, Result, Task, create_task, wait_for};
 
 async fn run() -> Result<()> {
-    let holder: Rc<RefCell<Option<Task<()>>>> = Rc::default();
-    let finished: SettableFuture<()> = get_running_loop()?.create_future();
-    let (inner, ends) = (holder.clone(), finished.clone());
+    let holder: Rc<RefCell<Vec<Task<()>>>> = Rc::default();
+    let inner = holder.clone();
     let body = async move {
-        // By value: there is one handle, and the task itself holds it now.
-        let task = inner.take();
-        if let Some(task) = task
-            && let Err(Error::Runtime(_)) = task.await
-        {
+        let me = inner.borrow()[0].clone();
+        if let Err(Error::Runtime(_)) = (&me).await {
             println!("refused");
         }
-        ends.set_result(())
+        Ok(())
     };
-    *holder.borrow_mut() = Some(create_task(body));
-    wait_for(Duration::from_secs(5), finished).await?;
+    let task = create_task(body);
+    holder.borrow_mut().push(task.clone());
+    wait_for(Duration::from_secs(5), &task).await?;
     println!("end");
     Ok(())
 }

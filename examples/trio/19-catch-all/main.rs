@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oneloop::{Error, Result, create_task, sleep, yield_now};
+use oneloop::{Error, Result, ReturnWhen, create_task, sleep, wait, yield_now};
 
 async fn worker() -> Result<()> {
     for attempt in [1, 2] {
@@ -21,7 +21,7 @@ async fn run() -> Result<()> {
     let task = create_task(worker());
     yield_now().await?;
     task.cancel();
-    sleep(Duration::from_millis(50)).await?;
+    wait([&task], ReturnWhen::AllCompleted, Duration::from_millis(50)).await?;
     println!("done {}", if task.done() { "True" } else { "False" });
     task.cancel();
     Ok(())

@@ -1,8 +1,8 @@
 //! A cancellation travels down. See README.md beside this file.
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
-use oneloop::{Error, Result, Task, create_task, sleep, yield_now};
+use oneloop::{Error, Result, ReturnWhen, Task, create_task, sleep, wait, yield_now};
 
 /// As Python and C# write it.
 fn word(yes: bool) -> &'static str {
@@ -21,8 +21,8 @@ async fn inner() -> Result<&'static str> {
     }
 }
 
-async fn outer(task: Rc<Task<&'static str>>) -> Result<()> {
-    match (&*task).await {
+async fn outer(task: Task<&'static str>) -> Result<()> {
+    match (&task).await {
         Ok(value) => println!("outer: got {value}"),
         Err(Error::Cancelled) => {
             println!("outer: cancelled");
@@ -34,12 +34,12 @@ async fn outer(task: Rc<Task<&'static str>>) -> Result<()> {
 }
 
 async fn run() -> Result<()> {
-    let inner_task = Rc::new(create_task(inner()));
+    let inner_task = create_task(inner());
     let outer_task = create_task(outer(inner_task.clone()));
     yield_now().await?;
     println!("cancel the outer");
     outer_task.cancel();
-    let _ = (&outer_task).await;
+    wait([&outer_task], ReturnWhen::AllCompleted, None).await?;
     println!("outer cancelled {}, inner cancelled {}", word(outer_task.cancelled()), word(inner_task.cancelled()));
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Cancelling the one who gathers. See README.md beside this file.
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
-use oneloop::{Error, Result, create_task, gather, sleep, yield_now};
+use oneloop::{Error, Result, ReturnWhen, create_task, gather, sleep, wait, yield_now};
 
 async fn child(name: &'static str) -> Result<&'static str> {
     match sleep(Duration::from_secs(3600)).await {
@@ -32,19 +32,18 @@ async fn run() -> Result<()> {
     yield_now().await?;
     println!("cancel the outer");
     task.cancel();
-    let _ = task.await;
+    wait([&task], ReturnWhen::AllCompleted, None).await?;
 
-    let single = Rc::new(create_task(async { sleep(Duration::from_secs(3600)).await.map(|()| "") }));
-    let other = Rc::new(create_task(child("other")));
+    let single = create_task(async { sleep(Duration::from_secs(3600)).await.map(|()| "") });
+    let other = create_task(child("other"));
     yield_now().await?;
     println!("cancel one child");
     single.cancel();
-    let waits = |task: Rc<oneloop::Task<&'static str>>| async move { (&*task).await };
-    if let Err(Error::Cancelled) = gather([waits(single), waits(other.clone())]).await {
+    if let Err(Error::Cancelled) = gather([&single, &other]).await {
         println!("the gather fails; the other is done: {}", if other.done() { "True" } else { "False" });
     }
     other.cancel();
-    println!("the other gives {}", (&*other).await?);
+    println!("the other gives {}", other.await?);
     Ok(())
 }
 

@@ -1,15 +1,14 @@
 //! Whose cancellation is it? See README.md beside this file.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::time::Duration;
 
-use oneloop::{Error, Result, Task, create_task, sleep, timeout, yield_now};
+use oneloop::{Error, Result, create_task, current_task, sleep, timeout, yield_now};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-async fn worker(me: Rc<RefCell<Option<Rc<Task<()>>>>>) -> Result<()> {
-    if let Err(Error::Cancelled) = sleep(HOUR).await
-        && let Some(me) = me.take()
-    {
+async fn worker() -> Result<()> {
+    if let Err(Error::Cancelled) = sleep(HOUR).await {
+        let me = current_task().expect("a task runs this");
         println!("cancelling {}", me.cancelling());
         println!("uncancel gives {}, then {}", me.uncancel(), me.uncancel());
     }
@@ -23,13 +22,11 @@ async fn limited() -> Result<()> {
 }
 
 async fn run() -> Result<()> {
-    let holder = Rc::new(RefCell::new(None));
-    let task = Rc::new(create_task(worker(holder.clone())));
-    holder.replace(Some(task.clone()));
+    let task = create_task(worker());
     yield_now().await?;
     task.cancel();
     task.cancel();
-    (&*task).await?;
+    (&task).await?;
     println!("cancelled {}", if task.cancelled() { "True" } else { "False" });
 
     let task = create_task(limited());

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use oneloop::{EventLoop, Result, Semaphore, sleep, yield_now};
+use oneloop::{EventLoop, Result, ReturnWhen, Semaphore, sleep, wait, yield_now};
+
+/// As Python and C# write it.
+fn word(yes: bool) -> &'static str {
+    if yes { "True" } else { "False" }
+}
 
 async fn background(gate: Semaphore) -> Result<()> {
     for number in [1, 2, 3] {
@@ -29,21 +34,15 @@ fn main() -> Result<()> {
     println!("{}", event_loop.run_until_complete(run("second run", gate))?);
     let inner = event_loop.clone();
     event_loop.call_soon(move || inner.stop());
-    let forever = std::rc::Rc::new(event_loop.create_task(sleep(Duration::from_secs(3600))));
+    let forever = event_loop.create_task(sleep(Duration::from_secs(3600)));
     let waits = forever.clone();
-    if let Err(error) = event_loop.run_until_complete(async move { (&*waits).await }) {
+    if let Err(error) = event_loop.run_until_complete(async move { waits.await }) {
         println!("{error}");
     }
     forever.cancel();
     task.cancel();
-    let (ends, also_ends) = (forever.clone(), task);
-    let both = async move {
-        let forever = (&*ends).await.is_err_and(|error| error.is_cancelled());
-        let task = also_ends.await.is_err_and(|error| error.is_cancelled());
-        Ok((forever, task))
-    };
-    let word = |yes| if yes { "True" } else { "False" };
-    let (forever, task) = event_loop.run_until_complete(both)?;
-    println!("cancelled {}, {}", word(forever), word(task));
+    let both = [forever.clone(), task.clone()];
+    event_loop.run_until_complete(wait(both, ReturnWhen::AllCompleted, None))?;
+    println!("cancelled {}, {}", word(forever.cancelled()), word(task.cancelled()));
     Ok(())
 }

@@ -5,7 +5,8 @@
 //! shrunk (`shrink.rs`) and written to `kept/`, where it is run from then on. The differences that are allowed are listed
 //! at the head of `interpret.py`, each with the line of CPython that leaves the order open.
 //!
-//! `ONELOOP_PROGRAMS=FROM..TO` runs other numbers than the usual ones.
+//! `ONELOOP_PROGRAMS=FROM..TO` runs other numbers than the usual ones; with `ONELOOP_SHRINK=0` the first that differs is
+//! shown as it is, and not kept.
 
 mod generate;
 mod interpret;
@@ -97,6 +98,10 @@ fn random_programs_give_cpythons_log() {
         println!("{events} events");
         return;
     };
+    if std::env::var("ONELOOP_SHRINK").is_ok_and(|value| value == "0") {
+        let report = compare(&program, &python.run(&program), &interpret::run(&program));
+        panic!("program {} differs:\n{report}", number.unwrap_or_default());
+    }
     let smallest = shrink::shrink(program, |candidate| python.run(candidate) != interpret::run(candidate));
     let (theirs, ours) = (python.run(&smallest), interpret::run(&smallest));
     let report = compare(&smallest, &theirs, &ours);

@@ -11,10 +11,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::trio::Trio;
-use crate::shell;
+use crate::shell::{self, Limited};
 
 /// The wheel, exactly: what ran yesterday runs tomorrow.
 const WHEEL: &str = "dotnetcore2==3.1.23";
@@ -163,7 +163,8 @@ impl Toolbox {
             }
             Language::Oneloop => Command::new(self.examples.join(trio.example())),
         };
-        let printed = output(&mut command)?;
+        command.current_dir(shell::root());
+        let printed = shell::output_within(&mut command, PATIENCE).map_err(Limited::into_text)?;
         match language {
             Language::Mono | Language::Core => without_context(&printed),
             _ => Ok(printed),
@@ -210,45 +211,6 @@ fn without_context(printed: &str) -> Result<String, String> {
         return Err(format!("its first line must begin with '{CONTEXT}', and is '{first}'"));
     }
     Ok(rest.to_owned())
-}
-
-/// What a program prints. It fails when it exits with another code than 0, and when it does not end.
-fn output(command: &mut Command) -> Result<String, String> {
-    let folder = std::env::temp_dir();
-    let name = format!("xtask-parity-{}-{:?}", std::process::id(), std::thread::current().id());
-    let (stdout, stderr) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
-    let open =
-        |path: &Path| fs::File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()));
-    let (out, err) = (open(&stdout)?, open(&stderr)?);
-    let mut child = command
-        .current_dir(shell::root())
-        .stdin(Stdio::null())
-        .stdout(out)
-        .stderr(err)
-        .spawn()
-        .map_err(|error| format!("cannot start {:?}: {error}", command.get_program()))?;
-    let begin = Instant::now();
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => break Ok(()),
-            Ok(Some(status)) => break Err(status.to_string()),
-            Ok(None) if begin.elapsed() > PATIENCE => {
-                // It may have ended just now; it is waited for either way.
-                let _ = child.kill();
-                let _ = child.wait();
-                break Err(format!("it had not ended after {PATIENCE:?}"));
-            }
-            Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-            Err(error) => break Err(error.to_string()),
-        }
-    };
-    let read = |path: &Path| {
-        let text = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).replace("\r\n", "\n"));
-        let _ = fs::remove_file(path);
-        text.unwrap_or_default()
-    };
-    let (printed, complained) = (read(&stdout), read(&stderr));
-    status.map(|()| printed.clone()).map_err(|why| format!("{why}\n{printed}{complained}"))
 }
 
 /// The newest CPython of 3.11 or later: on `PATH`, or among a version manager's.
@@ -376,11 +338,5 @@ mod tests {
     fn the_context_is_named_and_left_out() {
         assert_eq!(without_context("# context: none\na\n").as_deref(), Ok("a\n"));
         assert!(without_context("a\n").is_err());
-    }
-
-    #[test]
-    fn what_a_failing_program_says_is_shown() {
-        let failure = output(Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap_err();
-        assert!(failure.contains('3') && failure.contains("out") && failure.contains("err"), "{failure}");
     }
 }

@@ -1,0 +1,126 @@
+//! The faults that are planted.
+//!
+//! Each is a wrong loop that somebody has written, somewhere: what a reader might do when writing one. A fault is a few
+//! edits; each must be found in its file exactly once, so that a fault which the source has outgrown is noticed.
+
+/// One wrong loop.
+pub(crate) struct Fault {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    /// A file of `crates/oneloop/src`, what stands there, and what is put in its place.
+    pub(crate) edits: &'static [(&'static str, &'static str, &'static str)],
+}
+
+/// All of them.
+pub(crate) const FAULTS: [Fault; 10] = [
+    Fault {
+        name: "no-snapshot",
+        what: "a turn runs until nothing is ready, not what was ready when it began",
+        edits: &[
+            (
+                "event_loop.rs",
+                "let mut batch = core.ready.replace(core.spare.take());\n        for next in batch.drain(..) {",
+                "let pop = || core.ready.borrow_mut().pop_front();\n        while let Some(next) = pop() {",
+            ),
+            ("event_loop.rs", "core.spare.set(batch);", ""),
+        ],
+    },
+    Fault {
+        name: "lifo",
+        what: "the newest of what is ready runs first",
+        edits: &[("event_loop.rs", "in batch.drain(..) {", "in batch.drain(..).rev() {")],
+    },
+    Fault {
+        name: "inline-wake",
+        what: "who waits for a future runs inside of set_result, as in C#",
+        edits: &[(
+            "future.rs",
+            "Waiter::Wake(_, waker) => core.fence(|| waker.wake()),",
+            "Waiter::Wake(_, waker) => {
+            core.fence(|| waker.wake());
+            let last = core.ready.borrow_mut().pop_back();
+            match last {
+                Some(Ready::Step(id)) if core.current.get() != Some(id) => {
+                    let (aside, outer) = (core.step.set_aside(), core.current.take());
+                    core.step(id);
+                    core.current.set(outer);
+                    core.step.resume(aside);
+                }
+                last => core.ready.borrow_mut().extend(last),
+            }
+        }",
+        )],
+    },
+    Fault {
+        name: "two-lists",
+        what: "of those who wait for a future the tasks are told first, the callbacks after them",
+        edits: &[(
+            "future.rs",
+            "Waiters::Many(list) => list.into_iter().for_each(|waiter| schedule(core, waiter)),",
+            "Waiters::Many(list) => {
+                let (tasks, callbacks): (Vec<_>, Vec<_>) =
+                    list.into_iter().partition(|waiter| matches!(waiter, Waiter::Wake(..)));
+                tasks.into_iter().chain(callbacks).for_each(|waiter| schedule(core, waiter));
+            }",
+        )],
+    },
+    Fault {
+        name: "timers-first",
+        what: "due timers are queued before what the selector reports",
+        edits: &[(
+            "event_loop.rs",
+            "            let unpark = core.selector.dispatch(core);",
+            "            core.queue_due_timers();\n            let unpark = core.selector.dispatch(core);",
+        )],
+    },
+    Fault {
+        name: "join-in-parent",
+        what: "a gather looks at its children when one ends, and not in a turn of its own",
+        edits: &[
+            (
+                "handle.rs",
+                "pub(crate) struct Listener(Box<dyn Fn(u32)>",
+                "pub(crate) struct Listener(Box<dyn Fn(u32)>, pub(crate) bool",
+            ),
+            (
+                "handle.rs",
+                "        Rc::new(Listener(Box::new(function)))\n    }",
+                "        Rc::new(Listener(Box::new(function), false))\n    }
+
+    pub(crate) fn at_once(function: impl Fn(u32) + 'static) -> Rc<Listener> {
+        Rc::new(Listener(Box::new(function), true))
+    }",
+            ),
+            ("combinators/gather.rs", "let listener = Listener::new({", "let listener = Listener::at_once({"),
+            (
+                "future.rs",
+                "        Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),\n    }",
+                "        Waiter::Notify(listener, which) if listener.1 => listener.run(which),\n        Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),\n    }",
+            ),
+        ],
+    },
+    Fault {
+        name: "late-cancel-loses",
+        what: "a cancellation that comes when the value is there already is forgotten",
+        edits: &[(
+            "future.rs",
+            "        if take_cancellation() {",
+            "        if take_cancellation() && !self.target.state().is_done() {",
+        )],
+    },
+    Fault {
+        name: "cancelled-twice",
+        what: "a cancellation that went down to what a task waits for is thrown into the task as well",
+        edits: &[("cancel.rs", "self.must_cancel.set(!taken);", "self.must_cancel.set(true);")],
+    },
+    Fault {
+        name: "barging-lock",
+        what: "a lock that is free is taken by whoever comes, though others wait",
+        edits: &[("locks/lock.rs", " && !this.shared.line.is_taken() => {", " => {")],
+    },
+    Fault {
+        name: "ties-reversed",
+        what: "of timers that are due at the same time the last one fires first",
+        edits: &[("timers.rs", "sequence: self.sequence, id }", "sequence: u64::MAX - self.sequence, id }")],
+    },
+];
