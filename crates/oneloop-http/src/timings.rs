@@ -73,6 +73,7 @@ pub struct PhaseClock {
 impl PhaseClock {
     /// A clock that runs from `now`, in [`Phase::Resolve`].
     pub fn start(now: Instant) -> PhaseClock {
+        oneloop::span_begin(Phase::Resolve.as_str());
         PhaseClock {
             started: now,
             mark: 0,
@@ -90,6 +91,8 @@ impl PhaseClock {
             return;
         }
         self.account(now);
+        self.end_span();
+        oneloop::span_begin(phase.as_str());
         self.current = Some(phase);
         self.reached |= (phase.bit() << 1) - 1;
     }
@@ -103,7 +106,15 @@ impl PhaseClock {
     /// so that the first to notice the end decides.
     pub fn stop(&mut self, now: Instant) {
         self.account(now);
+        self.end_span();
         self.current = None;
+    }
+
+    /// Tells the loop's observer, if there is one, that the running phase is over.
+    fn end_span(&self) {
+        if let Some(phase) = self.current {
+            oneloop::span_end(phase.as_str());
+        }
     }
 
     /// The running phase, or `None` once stopped.

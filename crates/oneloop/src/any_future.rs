@@ -58,6 +58,7 @@ pub trait EnsureFuture {
     type Value: 'static;
 
     /// The future, or a task made of it: `asyncio.ensure_future`.
+    #[track_caller]
     fn ensure_future(self) -> AnyFuture<Self::Value>;
 }
 
@@ -307,6 +308,16 @@ impl<T: 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture for F {
     fn ensure_future(self) -> AnyFuture<T> {
         crate::create_task(self).ensure_future()
     }
+}
+
+/// All of them, in order. Not by `map`: a closure would hide who called.
+#[track_caller]
+pub(crate) fn ensure_all<A: EnsureFuture>(awaitables: impl IntoIterator<Item = A>) -> Vec<AnyFuture<A::Value>> {
+    let mut futures = Vec::new();
+    for awaitable in awaitables {
+        futures.push(awaitable.ensure_future());
+    }
+    futures
 }
 
 /// What the combinators hold on to: the loop that runs.

@@ -202,8 +202,8 @@ impl Registration {
         };
         // From here on, an error drops the registration, and with it the slot.
         let registration = Registration { core, token };
-        registration.core.selector.poll.borrow().registry().register(source, token, interest)?;
         registration.core.observe(|| Event::Register { token: token.0, interest, task: current_id() });
+        registration.core.selector.poll.borrow().registry().register(source, token, interest)?;
         Ok(registration)
     }
 

@@ -22,6 +22,7 @@ mod modules;
 mod output;
 mod probe;
 mod progress;
+mod recording;
 mod report;
 mod run;
 mod serve;
@@ -71,12 +72,13 @@ fn is_watched() -> bool {
 
 /// Does what was asked for. An error is a sentence for stderr: nothing was probed.
 fn perform(task: Task, settings: Settings) -> Result<Run, String> {
+    let recording = recording::Recording::wanted(&settings)?;
     match task {
         Task::Probe(sources) => {
             let parts = prepare(input::Input::open(sources)?, settings, None)?;
-            oneloop::run(run::run(parts)).map_err(|error| error.to_string())
+            on_a_loop(recording, run::run(parts))
         }
-        Task::Demo => oneloop::run(probe_demo(settings)).map_err(|error| error.to_string()),
+        Task::Demo => on_a_loop(recording, probe_demo(settings)),
         Task::ServeDemo => oneloop::run(serve_demo()).map_err(|error| error.to_string()),
         Task::Serve(serving) => {
             let modules = serve::load(&serving)?;
@@ -88,6 +90,17 @@ fn perform(task: Task, settings: Settings) -> Result<Run, String> {
             print(format!("{}: {} modules, all good\n", file.display(), modules.by_name.len()).as_bytes())
         }
         Task::Print(text) => print(&text),
+    }
+}
+
+/// Runs it on a loop of its own, recorded if that was asked for.
+fn on_a_loop(
+    recording: Option<recording::Recording>,
+    main: impl Future<Output = oneloop::Result<Run>> + 'static,
+) -> Result<Run, String> {
+    match recording {
+        Some(recording) => recording.run(main),
+        None => oneloop::run(main).map_err(|error| error.to_string()),
     }
 }
 
@@ -168,6 +181,7 @@ fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Res
         prober,
         reporter: report::Reporter::new(&settings, colours, columns, secrets),
         destination,
+        recorded: settings.trace.is_some() || settings.report.is_some(),
         parallel,
         parallel_host: settings.parallel_max_host,
         gap: settings.gap,

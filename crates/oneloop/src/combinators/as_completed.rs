@@ -18,7 +18,7 @@ use std::{
 };
 
 use crate::{
-    any_future::{AnyFuture, EnsureFuture, Watched, running_loop},
+    any_future::{AnyFuture, EnsureFuture, Watched, ensure_all, running_loop},
     error::{Error, Result},
     handle::{Listener, TimerHandle},
     queues::{Queue, QueueGet},
@@ -54,7 +54,7 @@ pub fn as_completed<A: EnsureFuture>(
 ) -> AsCompleted<A::Value> {
     let event_loop = running_loop();
     let mut known = HashSet::new();
-    let mut futures: Vec<AnyFuture<A::Value>> = awaitables.into_iter().map(EnsureFuture::ensure_future).collect();
+    let mut futures = ensure_all(awaitables);
     futures.retain(|future| known.insert(future.id()));
     let left = futures.len();
     let shared = Rc::new(Shared { done: Queue::new(0), todo: RefCell::default(), timer: RefCell::default() });

@@ -15,7 +15,7 @@ use std::{
 };
 
 use crate::{
-    any_future::{AnyFuture, EnsureFuture, Failure, Watched, running_loop},
+    any_future::{AnyFuture, EnsureFuture, Failure, Watched, ensure_all, running_loop},
     cancel::{CancelTarget, Way},
     error::{Error, Result},
     event_loop::Core,
@@ -27,6 +27,7 @@ use crate::{
 /// What can be run as a task: tasks, and futures, of which one is made.
 pub trait IntoTask<T: 'static> {
     /// The task.
+    #[track_caller]
     fn into_task(self) -> Task<T>;
 }
 
@@ -61,7 +62,7 @@ impl<T: 'static, F: Future<Output = Result<T>> + 'static> IntoTask<T> for F {
 /// When no loop runs on this thread; when awaited, with the panic of a child.
 #[track_caller]
 pub fn gather<A: EnsureFuture>(awaitables: impl IntoIterator<Item = A>) -> AnyFuture<Vec<A::Value>> {
-    let children: Vec<_> = awaitables.into_iter().map(EnsureFuture::ensure_future).collect();
+    let children = ensure_all(awaitables);
     gathering(Values(children), false)
 }
 
@@ -82,7 +83,7 @@ pub fn gather<A: EnsureFuture>(awaitables: impl IntoIterator<Item = A>) -> AnyFu
 pub fn gather_return_exceptions<A: EnsureFuture>(
     awaitables: impl IntoIterator<Item = A>,
 ) -> AnyFuture<Vec<Result<A::Value>>> {
-    let children: Vec<_> = awaitables.into_iter().map(EnsureFuture::ensure_future).collect();
+    let children = ensure_all(awaitables);
     gathering(Results(children), true)
 }
 

@@ -17,9 +17,11 @@ pub trait GatherTuple {
     type Results: 'static;
 
     #[doc(hidden)]
+    #[track_caller]
     fn values(self) -> AnyFuture<Self::Values>;
 
     #[doc(hidden)]
+    #[track_caller]
     fn results(self) -> AnyFuture<Self::Results>;
 }
 

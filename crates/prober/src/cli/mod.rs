@@ -33,7 +33,8 @@ pub(crate) use options::Format;
 const RESERVED: [&str; 6] = ["demo", "serve", "check-config", "completions", "man", "help"];
 
 /// Options that only change how results look; any other one means that a list of URLs was expected.
-const PRESENTATION: [&str; 8] = ["format", "write_out", "output", "stats", "histogram", "color", "quiet", "verbose"];
+const PRESENTATION: [&str; 10] =
+    ["format", "write_out", "output", "stats", "histogram", "trace", "report", "color", "quiet", "verbose"];
 
 /// What to do.
 #[derive(Debug)]
@@ -101,6 +102,9 @@ pub(crate) struct Settings {
     pub(crate) output: Option<PathBuf>,
     pub(crate) stats: bool,
     pub(crate) histogram: bool,
+    /// Where the loop's record goes, as Chrome trace JSON and as a page.
+    pub(crate) trace: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
     pub(crate) color: colour::When,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
@@ -201,7 +205,8 @@ fn settings(cli: Cli) -> Result<Settings, String> {
     let (parallel_max, parallel_max_host, gap) = (pace.parallel_max, pace.parallel_max_host, pace.rate);
     let base = module(&cli.module)?;
     let spec = spec(&cli, base)?;
-    let OutputOptions { format, write_out, output, stats, histogram, color, quiet, verbose } = cli.output;
+    let OutputOptions { format, write_out, output, stats, histogram, trace, report, color, quiet, verbose } =
+        cli.output;
     Ok(Settings {
         spec,
         rounds,
@@ -213,6 +218,8 @@ fn settings(cli: Cli) -> Result<Settings, String> {
         output: output.filter(|path| path.as_os_str() != "-"),
         stats,
         histogram,
+        trace,
+        report,
         color: color.unwrap_or(colour::When::Auto),
         quiet,
         verbose,

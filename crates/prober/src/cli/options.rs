@@ -345,6 +345,14 @@ pub(super) struct OutputOptions {
     #[arg(long)]
     pub(super) histogram: bool,
 
+    /// Write what the loop did to FILE, for ui.perfetto.dev
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+
+    /// Write a page to FILE that replays the run, turn by turn
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+
     /// When to colour [default: auto]
     #[arg(long, value_name = "WHEN", value_enum)]
     pub(super) color: Option<colour::When>,
@@ -367,6 +375,8 @@ impl OutputOptions {
             output: self.output.or(others.output),
             stats: self.stats | others.stats,
             histogram: self.histogram | others.histogram,
+            trace: self.trace.or(others.trace),
+            report: self.report.or(others.report),
             color: self.color.or(others.color),
             quiet: self.quiet | others.quiet,
             verbose: self.verbose | others.verbose,

@@ -48,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) prober: Prober,
     pub(crate) reporter: Reporter,
     pub(crate) destination: Destination,
+    /// Whether somebody will look at the tasks, so that they need names.
+    pub(crate) recorded: bool,
     /// Probes at once, at most.
     pub(crate) parallel: usize,
     /// Probes at once of one host, at most.
@@ -90,6 +92,7 @@ struct Engine {
     prober: Prober,
     reporter: RefCell<Reporter>,
     output: Rc<Output>,
+    recorded: bool,
     max_time: Duration,
     announced: Vec<Endpoint>,
     /// Of those announced, how many ended otherwise.
@@ -145,6 +148,7 @@ pub(crate) async fn run(parts: Parts) -> oneloop::Result<Run> {
         prober: parts.prober,
         reporter: RefCell::new(parts.reporter),
         output: Rc::default(),
+        recorded: parts.recorded,
         max_time: parts.max_time,
         announced: parts.announced,
         surprises: RefCell::default(),
@@ -176,6 +180,8 @@ pub(crate) async fn run(parts: Parts) -> oneloop::Result<Run> {
     let bar = Rc::new(Progress::default());
     let writer = oneloop::create_task(engine.clone().write(destination.clone(), bar.clone()));
     let feeder = oneloop::create_task(engine.clone().feed(parts.input));
+    writer.set_name("writer");
+    feeder.set_name("feeder");
     let drawing = parts.show_progress.then(|| oneloop::create_task(engine.clone().draw(bar.clone())));
 
     let mut ending = stop.clone().await?;
@@ -302,8 +308,12 @@ impl Engine {
 
     fn start(self: &Rc<Engine>, job: Job) {
         self.in_flight.set(self.in_flight.get() + 1);
+        let name = self.recorded.then(|| job.target.text.clone());
         let place = Place { engine: self.clone(), job: Some(job), exchange: Exchange::new() };
         let task = oneloop::create_task(place.probe(self.slot.get()));
+        if let Some(name) = name {
+            task.set_name(&name);
+        }
         // Otherwise nobody awaits the task: its result goes to the reporter, its end is told by dropping the place.
         if self.rounds.fail_early {
             let mut tasks = self.tasks.borrow_mut();

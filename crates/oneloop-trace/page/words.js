@@ -1,0 +1,47 @@
+// What an event is in words.
+"use strict";
+
+function milliseconds(nanoseconds) {
+  const value = nanoseconds / 1e6;
+  return `${value.toFixed(value >= 100 ? 0 : value >= 1 ? 2 : 3)} ms`;
+}
+
+function by(state, by) {
+  if (by === "timer") return "its timer";
+  if (by === "self") return "itself, in its own step";
+  if (by === "callback") return "a callback";
+  if (by === "thread") return "another thread, or code outside the loop";
+  if (by && by.io) return `the selector: source ${by.io} is ready`;
+  if (by && by.task) return `${taskName(state, by.task)}, in its step`;
+  return "nobody known";
+}
+
+function sentence(state, record) {
+  const name = record.task ? taskName(state, record.task) : "a callback";
+  switch (record.event) {
+    case "turn_begin": return `Turn ${record.turn} begins: ${record.ready.length} ready, ${record.timers} timers, ${record.registrations} sources.`;
+    case "turn_end": return `Turn ${record.turn} ends.`;
+    case "park": return record.timeout === 0 ? "The loop asks the selector without waiting: something is ready."
+      : record.timeout === null ? "The loop parks until something happens: no timer is armed."
+      : `The loop parks, for ${milliseconds(record.timeout)} at most: then the first timer is due.`;
+    case "unpark": return record.events > 0 ? `The selector returns with ${record.events} event${record.events === 1 ? "" : "s"}.`
+      : record.notified ? "The selector returns: another thread rang." : "The selector returns with nothing.";
+    case "io_event": return `Source ${record.source} is ${[record.readable && "readable", record.writable && "writable"].filter(Boolean).join(" and ") || "closed"}.`;
+    case "timer_add": return `${name} arms timer ${record.timer}, due at ${milliseconds(record.deadline)}.`;
+    case "timer_fire": return `Timer ${record.timer} is due, and is queued.`;
+    case "timer_cancel": return `Timer ${record.timer} is taken back.`;
+    case "register": return `${name} registers source ${record.source} with the selector.`;
+    case "deregister": return `Source ${record.source} is gone.`;
+    case "spawn": return `${name} is made${record.parent ? ` by ${taskName(state, record.parent)}` : ""} at ${record.at}. Its first step is not run now.`;
+    case "name": return `Task-${record.task} is called ${record.name} from now on.`;
+    case "span_begin": return `${name} begins: ${record.name}.`;
+    case "span_end": return `${name} ends: ${record.name}.`;
+    case "thread_start": return `Thread ${record.name} starts: ${record.why}.`;
+    case "thread_end": return `Thread ${record.name} ends.`;
+    case "wake": return `${name} is woken by ${by(state, record.by)}${record.coalesced ? "; it was in the ready queue already" : ", and goes to the end of the ready queue"}.`;
+    case "poll_begin": return `${name} is polled: its step ${state.tasks.get(record.task)?.polls ?? "?"} begins.`;
+    case "poll_end": return record.result === "pending" ? `${name} returns Pending: it waits.` : `${name}'s step ends: ${record.result}.`;
+    case "drop": return `${name} is gone: ${record.reason}.`;
+    default: return record.event;
+  }
+}

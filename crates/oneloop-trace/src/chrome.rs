@@ -1,0 +1,234 @@
+//! A log as Chrome trace JSON, for Perfetto (ui.perfetto.dev) and chrome://tracing.
+//!
+//! Job: track 1 is the loop, with turns that hold parks and polls; each task has a track of its own with what it does
+//! (scheduled, running, waiting) and the spans of its work; arrows go from a wake to the poll that it led to; counters
+//! show queue, timers and sources. Neighbours: `fold.rs` knows the states. Invariants: slices of one track nest, times are
+//! microseconds since the first event, and nothing is left open at the end of the log.
+//! Source: the Trace Event Format of Chromium's catapult project.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::fold::{State, TaskState};
+use crate::log::{By, Ended, Log, Record, What};
+
+const PROCESS: u32 = 1;
+const LOOP: u32 = 1;
+
+/// The track of a task.
+fn track(task: u32) -> u32 {
+    100 + task
+}
+
+/// Renders a log as one JSON document.
+pub fn chrome_trace(log: &Log) -> String {
+    let mut tracer = Tracer { state: State::of(log), ..Tracer::default() };
+    tracer.named(LOOP, "loop", 0);
+    for record in &log.records {
+        tracer.before(record);
+        let _ = tracer.state.apply(record); // a fault of the log's is `check`'s to tell
+        tracer.after(record);
+    }
+    tracer.close(log.records.last().map_or(0, |last| last.t));
+    let counts = serde_json::to_value(tracer.state.counts).unwrap_or_default();
+    let other = json!({ "counts": counts, "dropped": log.dropped, "clock": "nanoseconds of the loop's clock" });
+    json!({ "displayTimeUnit": "ns", "otherData": other, "traceEvents": tracer.events }).to_string()
+}
+
+#[derive(Default)]
+struct Tracer {
+    state: State,
+    events: Vec<Value>,
+    turn: Option<(u64, u64)>,
+    park: Option<(u64, Value)>,
+    /// When the poll on the stack began, with its arguments.
+    polls: Vec<(u64, u32, Value)>,
+    /// Since when a task is in its state.
+    since: BTreeMap<u32, u64>,
+}
+
+fn micros(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1000.0
+}
+
+impl Tracer {
+    /// What ends with an event must be drawn with the state before it.
+    fn before(&mut self, record: &Record) {
+        let task = match record.what {
+            What::Wake { task, coalesced: false, .. } => task,
+            What::PollBegin { task, .. } | What::PollEnd { task, .. } | What::Drop { task, .. } => task,
+            _ => return,
+        };
+        self.leave_state(task, record.t);
+    }
+
+    /// Draws the stretch for which a task was in its state.
+    fn leave_state(&mut self, task: u32, now: u64) {
+        let Some(view) = self.state.tasks.get(&task) else { return };
+        let name = match view.state {
+            TaskState::Scheduled => "scheduled",
+            TaskState::Running => "running",
+            TaskState::Waiting => "waiting",
+            TaskState::Ended(_) => return,
+        };
+        let began = self.since.insert(task, now).unwrap_or(now);
+        if began < now || name == "running" {
+            self.slice(track(task), name, began, now, json!({ "task": view.name }));
+        }
+    }
+
+    fn after(&mut self, record: &Record) {
+        let t = record.t;
+        match &record.what {
+            What::TurnBegin { ready, timers, registrations, .. } => {
+                self.turn = Some((t, record.turn));
+                self.counter("ready", t, ready.len());
+                self.counter("timers", t, *timers);
+                self.counter("registrations", t, *registrations);
+            }
+            What::TurnEnd => {
+                if let Some((began, turn)) = self.turn.take() {
+                    self.slice(LOOP, &format!("turn {turn}"), began, t, json!({}));
+                }
+            }
+            What::Park { timeout } => {
+                self.park = Some((t, json!({ "timeout_ms": timeout.map(|time| micros(time) / 1e3) })))
+            }
+            What::Unpark { events, notified } => {
+                if let Some((began, mut arguments)) = self.park.take() {
+                    arguments["events"] = json!(events);
+                    arguments["cause"] = json!(cause(*events, *notified));
+                    self.slice(LOOP, "park", began, t, arguments);
+                }
+            }
+            What::Spawn { task, parent, at } => {
+                self.since.insert(*task, t);
+                self.named(track(*task), &format!("Task-{task}"), *task);
+                self.instant(track(*task), "spawn", t, json!({ "at": at, "parent": parent }));
+            }
+            What::Name { task, name } => self.named(track(*task), name, *task),
+            What::Wake { wake, task, by, coalesced } => {
+                let by = by_text(*by);
+                self.instant(LOOP, "wake", t, json!({ "task": task, "by": by, "coalesced": coalesced, "wake": wake }));
+                if !coalesced {
+                    self.flow("s", *wake, LOOP, t);
+                }
+            }
+            What::PollBegin { task, wake } => {
+                self.polls.push((t, *task, json!({ "task": task, "wake": wake })));
+                if let Some(wake) = wake {
+                    self.flow("f", *wake, track(*task), t);
+                }
+            }
+            What::PollEnd { result, .. } => {
+                if let Some((began, task, mut arguments)) = self.polls.pop() {
+                    arguments["result"] = json!(result);
+                    let name = self.state.tasks.get(&task).map_or_else(String::new, |view| view.name.clone());
+                    self.slice(LOOP, &format!("poll {name}"), began, t, arguments);
+                }
+            }
+            What::Drop { task, reason } => self.instant(track(*task), ended(*reason), t, json!({})),
+            What::SpanBegin { task: Some(task), name } => self.span("b", *task, name, t),
+            What::SpanEnd { task: Some(task), name } => self.span("e", *task, name, t),
+            What::TimerFire { timer } => self.instant(LOOP, "timer", t, json!({ "timer": timer })),
+            What::IoEvent { source, readable, writable } => {
+                let arguments = json!({ "source": source, "readable": readable, "writable": writable });
+                self.instant(LOOP, "io", t, arguments);
+            }
+            What::ThreadStart { name, why } => {
+                self.instant(LOOP, "thread start", t, json!({ "name": name, "why": why }))
+            }
+            What::ThreadEnd { name } => self.instant(LOOP, "thread end", t, json!({ "name": name })),
+            _ => {}
+        }
+    }
+
+    /// Ends what was open when the recording did.
+    fn close(&mut self, t: u64) {
+        for task in self.state.tasks.keys().copied().collect::<Vec<_>>() {
+            self.leave_state(task, t);
+            let open = self.state.tasks.get_mut(&task).map(|view| std::mem::take(&mut view.spans)).unwrap_or_default();
+            open.iter().rev().for_each(|name| self.span("e", task, name, t));
+        }
+        while let Some((began, task, arguments)) = self.polls.pop() {
+            self.slice(LOOP, &format!("poll Task-{task}"), began, t, arguments);
+        }
+        if let Some((began, arguments)) = self.park.take() {
+            self.slice(LOOP, "park", began, t, arguments);
+        }
+        if let Some((began, turn)) = self.turn.take() {
+            self.slice(LOOP, &format!("turn {turn}"), began, t, json!({}));
+        }
+    }
+
+    fn slice(&mut self, tid: u32, name: &str, began: u64, ended: u64, args: Value) {
+        let (ts, dur) = (micros(began), micros(ended - began));
+        self.events
+            .push(json!({ "ph": "X", "pid": PROCESS, "tid": tid, "name": name, "ts": ts, "dur": dur, "args": args }));
+    }
+
+    fn instant(&mut self, tid: u32, name: &str, t: u64, args: Value) {
+        let ts = micros(t);
+        self.events
+            .push(json!({ "ph": "i", "s": "t", "pid": PROCESS, "tid": tid, "name": name, "ts": ts, "args": args }));
+    }
+
+    /// An arrow's tail ("s") or head ("f", bound to the slice that encloses it).
+    fn flow(&mut self, ph: &str, wake: u32, tid: u32, t: u64) {
+        let ts = micros(t);
+        let mut event =
+            json!({ "ph": ph, "id": wake, "cat": "wake", "name": "wake", "pid": PROCESS, "tid": tid, "ts": ts });
+        if ph == "f" {
+            event["bp"] = json!("e");
+        }
+        self.events.push(event);
+    }
+
+    fn span(&mut self, ph: &str, task: u32, name: &str, t: u64) {
+        let ts = micros(t);
+        let tid = track(task);
+        self.events
+            .push(json!({ "ph": ph, "cat": "phase", "id": task, "name": name, "pid": PROCESS, "tid": tid, "ts": ts }));
+    }
+
+    fn counter(&mut self, name: &str, t: u64, value: usize) {
+        self.events.push(json!({ "ph": "C", "pid": PROCESS, "name": name, "ts": micros(t), "args": { name: value } }));
+    }
+
+    /// Names a track, and says where it stands among the others.
+    fn named(&mut self, tid: u32, name: &str, order: u32) {
+        let (name, order) = (json!({ "name": name }), json!({ "sort_index": order }));
+        self.events.push(json!({ "ph": "M", "pid": PROCESS, "tid": tid, "name": "thread_name", "args": name }));
+        self.events.push(json!({ "ph": "M", "pid": PROCESS, "tid": tid, "name": "thread_sort_index", "args": order }));
+    }
+}
+
+fn cause(events: usize, notified: bool) -> &'static str {
+    match (events, notified) {
+        (0, false) => "timer",
+        (_, false) => "io",
+        (0, true) => "notify",
+        (_, true) => "io, notify",
+    }
+}
+
+fn ended(reason: Ended) -> &'static str {
+    match reason {
+        Ended::Pending => "pending",
+        Ended::Done => "done",
+        Ended::Cancelled => "cancelled",
+        Ended::Panicked => "panicked",
+    }
+}
+
+fn by_text(by: By) -> String {
+    match by {
+        By::Io(source) => format!("io, source {source}"),
+        By::Timer => "timer".into(),
+        By::Task(task) => format!("task {task}"),
+        By::Itself => "itself".into(),
+        By::Callback => "callback".into(),
+        By::Thread => "thread".into(),
+    }
+}

@@ -1,0 +1,118 @@
+//! A log as a page that replays it: one file, no network.
+//!
+//! Job: put the log, the loop's own source and the scripts of `page/` into one HTML document. The source line that an event
+//! lights is the one that tells the observer of it, found in the text by its name. Neighbours: `page/fold.js` is the same
+//! fold as `fold.rs`. Invariants: nothing in a log can end the script that it stands in, or become markup: text reaches
+//! the page as text nodes only.
+
+use serde_json::{Map, Value, json};
+
+use crate::log::Log;
+
+const PAGE: &str = include_str!("../page/page.html");
+const STYLE: &str = include_str!("../page/style.css");
+const SCRIPTS: [&str; 3] =
+    [include_str!("../page/fold.js"), include_str!("../page/words.js"), include_str!("../page/page.js")];
+
+/// An event's name in the schema, and what the loop's source calls it where it tells of it.
+const TOLD: [(&str, &str); 19] = [
+    ("turn_begin", "core.observe_turn()"),
+    ("turn_end", "Event::TurnEnd"),
+    ("park", "Event::Park {"),
+    ("unpark", "Event::Unpark("),
+    ("io_event", "Event::IoEvent {"),
+    ("timer_add", "Event::TimerAdd {"),
+    ("timer_fire", "Event::TimerFire {"),
+    ("timer_cancel", "Event::TimerCancel {"),
+    ("register", "Event::Register {"),
+    ("deregister", "Event::Deregister {"),
+    ("spawn", "Event::Spawn {"),
+    ("name", "Event::Name {"),
+    ("span_begin", "Event::SpanBegin {"),
+    ("span_end", "Event::SpanEnd {"),
+    ("wake", "Event::Wake {"),
+    ("poll_begin", "Event::PollBegin {"),
+    ("poll_end", "Event::PollEnd {"),
+    ("drop", "Event::Drop {"),
+    ("thread_start", "Event::ThreadStart {"),
+];
+
+/// Renders a log as a page. `title` is its heading.
+pub fn report(log: &Log, title: &str) -> String {
+    let log = serde_json::to_string(log).unwrap_or_default();
+    let parts = [
+        ("{{title}}", escaped(title)),
+        ("{{style}}", STYLE.to_string()),
+        ("{{log}}", inert(&log)),
+        ("{{sources}}", inert(&sources().to_string())),
+        ("{{script}}", SCRIPTS.concat()),
+    ];
+    // One pass over the template, so that a mark inside a part is not taken for one of the template's.
+    let mut page = String::new();
+    let mut rest = PAGE;
+    while let Some(at) = rest.find("{{") {
+        page.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match parts.iter().find(|(mark, _)| rest.starts_with(mark)) {
+            Some((mark, part)) => {
+                page.push_str(part);
+                rest = &rest[mark.len()..];
+            }
+            None => {
+                page.push_str("{{");
+                rest = &rest[2..];
+            }
+        }
+    }
+    page.push_str(rest);
+    page
+}
+
+/// The files that tell of events, and where in them.
+fn sources() -> Value {
+    let (mut files, mut places) = (Map::new(), Map::new());
+    for (event, told) in TOLD {
+        let found = oneloop::SOURCES.iter().find_map(|(file, text)| {
+            let line = text.lines().position(|line| line.contains(told) && line.contains("observe"))?;
+            Some((*file, *text, line + 1))
+        });
+        if let Some((file, text, line)) = found {
+            files.insert(file.to_string(), json!(text));
+            places.insert(event.to_string(), json!({ "file": file, "line": line }));
+        }
+    }
+    json!({ "files": files, "places": places })
+}
+
+/// JSON that can stand inside a script element: `<` begins nothing there.
+fn inert(json: &str) -> String {
+    json.replace('<', "\\u003c")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Record, What};
+
+    #[test]
+    fn every_event_has_a_line_of_the_loops_source() {
+        let sources = sources();
+        let missing: Vec<_> = TOLD.iter().filter(|(event, _)| sources["places"].get(event).is_none()).collect();
+        // Threads are told of by what starts them, which need not be there.
+        assert!(missing.iter().all(|(event, _)| event.starts_with("thread")), "{missing:?}");
+    }
+
+    #[test]
+    fn a_name_cannot_end_the_script_that_it_stands_in() {
+        let name = "</script><script>alert(1)</script>{{style}}".to_string();
+        let what = What::Name { task: 1, name: name.clone() };
+        let log = Log { dropped: 0, records: vec![Record { n: 0, t: 0, turn: 0, what }] };
+        let page = report(&log, &name);
+        assert_eq!(page.matches("</script>").count(), 3);
+        assert!(page.contains("&lt;/script&gt;") && page.contains("{{style}}"));
+    }
+}

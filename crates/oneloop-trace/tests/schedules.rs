@@ -1,0 +1,216 @@
+//! A thousand random schedules: each log keeps the promises of the loop, and each picture counts the same.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use oneloop::{
+    EventLoop, Result, Semaphore, SettableFuture, create_task, gather, get_running_loop, sleep, span_begin, span_end,
+    wait_for, yield_now,
+};
+use oneloop_trace::{Log, Recorder, State, What, check, chrome_trace};
+
+/// What the tasks of one schedule share.
+struct Shared {
+    random: Cell<u64>,
+    futures: RefCell<Vec<SettableFuture<()>>>,
+    semaphore: Semaphore,
+}
+
+impl Shared {
+    fn random(&self, below: u64) -> u64 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        x % below
+    }
+
+    fn future(&self) -> SettableFuture<()> {
+        let futures = self.futures.borrow();
+        futures[self.random(futures.len() as u64) as usize].clone()
+    }
+}
+
+async fn act(shared: Rc<Shared>, depth: u32) -> Result<()> {
+    for _ in 0..shared.random(8) {
+        let outcome = match shared.random(9) {
+            0 => yield_now().await,
+            1 => sleep(Duration::from_millis(shared.random(4))).await,
+            2 => shared.future().set_result(()).or(Ok(())),
+            3 => (&shared.future()).await,
+            4 => {
+                let all = get_running_loop()?.all_tasks();
+                all[shared.random(all.len() as u64) as usize].cancel();
+                Ok(())
+            }
+            5 if depth < 3 => create_task(Box::pin(act(shared.clone(), depth + 1))).await,
+            6 if depth < 3 => {
+                gather([Box::pin(act(shared.clone(), 9)), Box::pin(act(shared.clone(), 9))]).await.map(drop)
+            }
+            7 => wait_for(Duration::from_millis(1), sleep(Duration::from_millis(2))).await,
+            _ => {
+                span_begin("permit");
+                let permit = shared.semaphore.acquire().await;
+                span_end("permit");
+                yield_now().await.and(permit.map(drop))
+            }
+        };
+        if shared.random(2) == 0 {
+            outcome?; // else it refuses
+        }
+    }
+    Ok(())
+}
+
+fn schedule(seed: u64, recorder: Recorder) -> Log {
+    let recorder = Rc::new(recorder);
+    let event_loop = EventLoop::builder().virtual_clock(true).observer(recorder.clone()).build().expect("a selector");
+    event_loop.set_exception_handler(|_, _| ());
+    let shared = Rc::new(Shared {
+        random: Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+        futures: RefCell::new((0..9).map(|_| event_loop.create_future()).collect()),
+        semaphore: Semaphore::new(2),
+    });
+    for number in 0..6 {
+        let task = event_loop.create_task(act(shared.clone(), 0));
+        task.set_name(&format!("act {number}"));
+    }
+    let end = async {
+        sleep(Duration::from_millis(40)).await.or(Ok(())) // a cancelled wait will do as well
+    };
+    let _ = event_loop.run_until_complete(end); // or it was cancelled before it began
+    drop(event_loop);
+    recorder.log()
+}
+
+#[test]
+fn a_thousand_random_schedules_keep_every_promise_in_every_picture() {
+    let mut events = 0;
+    for seed in 1..=1_000 {
+        let log = schedule(seed, Recorder::default());
+        assert_eq!(check(&log), Vec::<String>::new(), "seed {seed}");
+        events += log.records.len();
+        let counted = |is: fn(&What) -> bool| log.records.iter().filter(|record| is(&record.what)).count();
+        let mut state = State::of(&log);
+        log.records.iter().for_each(|record| state.apply(record).expect("checked above"));
+        let polls = counted(|what| matches!(what, What::PollBegin { .. }));
+        assert_eq!(state.counts.polls as usize, polls, "seed {seed}");
+        assert_eq!(state.tasks.values().map(|task| task.polls).sum::<u64>() as usize, polls, "seed {seed}");
+        if seed % 10 == 0 {
+            let drawn = drawn(&chrome_trace(&log));
+            let turns = counted(|what| matches!(what, What::TurnBegin { .. }));
+            let wakes = counted(|what| matches!(what, What::Wake { .. }));
+            assert_eq!(drawn, (turns, polls, wakes), "seed {seed}");
+        }
+    }
+    assert!(events > 100_000, "{events} events are too few to say much");
+}
+
+/// Turns, polls and wakes in a Chrome trace.
+fn drawn(json: &str) -> (usize, usize, usize) {
+    let trace: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    let events = trace["traceEvents"].as_array().expect("a list");
+    let count = |ph: &str, name: &str| {
+        let of_loop = events.iter().filter(|event| event["tid"] == 1 && event["ph"] == ph);
+        of_loop.filter(|event| event["name"].as_str().is_some_and(|it| it.starts_with(name))).count()
+    };
+    (count("X", "turn "), count("X", "poll "), count("i", "wake"))
+}
+
+#[test]
+fn a_small_ring_keeps_the_end_and_counts_what_it_lost() {
+    let whole = schedule(7, Recorder::default());
+    let end = schedule(7, Recorder::with_capacity(50));
+    assert_eq!(end.records.len(), 50);
+    assert_eq!(end.dropped as usize, whole.records.len() - 50);
+    assert_eq!(end.records.first().map(|record| record.n), Some(end.dropped));
+    assert_eq!(check(&end), Vec::<String>::new(), "what is not known is no fault");
+    let tail = &whole.records[whole.records.len() - 50..];
+    assert!(tail.iter().zip(&end.records).all(|(a, b)| (a.n, a.turn) == (b.n, b.turn)));
+}
+
+#[test]
+fn a_log_that_lies_is_found_out() {
+    let log = schedule(11, Recorder::default());
+    let mut without = log.clone();
+    let wake = without.records.iter().position(|it| matches!(it.what, What::Wake { coalesced: false, .. }));
+    without.records.remove(wake.expect("a wake"));
+    assert!(!check(&without).is_empty(), "a poll that nobody asked for");
+    let mut twice = log.clone();
+    let end = twice.records.iter().position(|it| matches!(it.what, What::Drop { .. })).expect("an end");
+    let again = twice.records[end].clone();
+    twice.records.insert(end + 1, again);
+    assert!(!check(&twice).is_empty(), "a second end");
+}
+
+#[test]
+fn a_log_comes_back_from_json() {
+    let log = schedule(3, Recorder::default());
+    let json = serde_json::to_string(&log).expect("JSON");
+    assert_eq!(serde_json::from_str::<Log>(&json).expect("the same schema"), log);
+}
+
+#[test]
+fn a_task_that_a_combinator_makes_is_placed_where_the_program_called_it() {
+    let recorder = Rc::new(Recorder::default());
+    let event_loop = EventLoop::builder().virtual_clock(true).observer(recorder.clone()).build().expect("a selector");
+    let all = async {
+        gather([yield_now(), yield_now()]).await?;
+        oneloop::gather_tuple((yield_now(), yield_now())).await?;
+        oneloop::shield(yield_now()).await
+    };
+    event_loop.run_until_complete(all).expect("nothing fails");
+    let places = recorder.log().records.into_iter().filter_map(|record| match record.what {
+        What::Spawn { at, .. } => Some(at),
+        _ => None,
+    });
+    let elsewhere: Vec<String> = places.filter(|at| !at.contains("schedules.rs")).collect();
+    assert_eq!(elsewhere, Vec::<String>::new());
+}
+
+/// What Perfetto's importer wants of a trace: slices that nest, arrows with two ends, spans that close.
+#[test]
+fn a_chrome_trace_is_one_that_importers_take() {
+    for seed in [5, 6, 7] {
+        let trace: serde_json::Value =
+            serde_json::from_str(&chrome_trace(&schedule(seed, Recorder::default()))).expect("JSON");
+        let events = trace["traceEvents"].as_array().expect("a list");
+        let time =
+            |event: &serde_json::Value, key: &str| (event[key].as_f64().expect("a number") * 1000.0).round() as i64;
+        let mut slices: Vec<(u64, i64, i64)> = Vec::new();
+        let mut arrows: std::collections::BTreeMap<u64, (Option<i64>, Option<i64>)> = Default::default();
+        let mut spans: std::collections::BTreeMap<u64, Vec<String>> = Default::default();
+        for event in events {
+            let id = || event["id"].as_u64().expect("a number");
+            let name = || event["name"].as_str().expect("a name").to_string();
+            match event["ph"].as_str().expect("a phase") {
+                "X" => slices.push((event["tid"].as_u64().expect("a track"), time(event, "ts"), time(event, "dur"))),
+                "s" => arrows.entry(id()).or_default().0 = Some(time(event, "ts")),
+                "f" => {
+                    assert_eq!(event["bp"], "e");
+                    arrows.entry(id()).or_default().1 = Some(time(event, "ts"));
+                }
+                "b" => spans.entry(id()).or_default().push(name()),
+                "e" => assert_eq!(spans.entry(id()).or_default().pop(), Some(name())),
+                "i" | "C" | "M" => {}
+                other => panic!("phase {other} is not one of ours"),
+            }
+        }
+        assert!(spans.values().all(Vec::is_empty), "a span is left open");
+        assert!(arrows.values().all(|(tail, head)| head.is_none_or(|head| tail.is_some_and(|tail| tail <= head))));
+        assert!(arrows.values().any(|(_, head)| head.is_some()));
+        // Longest first among those that begin together: then each must end before whatever encloses it.
+        slices.sort_by_key(|(track, from, length)| (*track, *from, -length));
+        let mut open: Vec<(u64, i64)> = Vec::new();
+        for (track, from, length) in slices {
+            open.retain(|(of, end)| *of == track && *end > from);
+            assert!(
+                open.last().is_none_or(|(_, end)| from + length <= *end),
+                "slices of track {track} overlap at {from}"
+            );
+            open.push((track, from + length));
+        }
+    }
+}
