@@ -102,6 +102,7 @@ pub use handle::{Handle, TimerHandle};
 pub use join::{AwaitingRef, CallbackId, JoinTask, Task, create_task};
 pub use locks::*;
 pub use loop_ref::{LoopRef, get_running_loop};
+pub use net::streams::*;
 pub use observer::{Event as LoopEvent, Observer, Recorder, Stamp, StepResult, Unpark, WokenBy, span_begin, span_end};
 pub use queues::{Queue, QueueGet, QueuePut};
 pub use ready::TaskId;

@@ -9,6 +9,7 @@
 
 mod duplex;
 mod fd;
+pub(crate) mod streams;
 mod tcp;
 mod udp;
 

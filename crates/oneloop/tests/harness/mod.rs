@@ -64,6 +64,11 @@ impl Log {
         self.0.borrow().join(" ")
     }
 
+    /// All that was added, a line each.
+    pub fn lines(&self) -> String {
+        self.0.borrow().iter().map(|line| format!("{line}\n")).collect()
+    }
+
     /// As `text`, and forgets it.
     pub fn take(&self) -> String {
         std::mem::take(&mut *self.0.borrow_mut()).join(" ")
