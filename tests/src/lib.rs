@@ -14,4 +14,5 @@ pub mod holding;
 pub mod need;
 pub mod nginx;
 pub mod program;
+pub mod service;
 pub mod strace;

@@ -51,6 +51,24 @@ pub fn nginx(test: &str) -> bool {
     program(test, nginx_path(), &["-v"])
 }
 
+/// Debian's blackbox_exporter.
+#[must_use]
+pub fn blackbox_exporter(test: &str) -> bool {
+    program(test, "prometheus-blackbox-exporter", &["--version"])
+}
+
+/// Debian's Prometheus.
+#[must_use]
+pub fn prometheus(test: &str) -> bool {
+    program(test, "prometheus", &["--version"])
+}
+
+/// Prometheus's tool for checking rules and configurations.
+#[must_use]
+pub fn promtool(test: &str) -> bool {
+    program(test, "promtool", &["--version"])
+}
+
 /// Where nginx is.
 #[must_use]
 pub fn nginx_path() -> &'static str {
