@@ -14,7 +14,7 @@ use std::{
     hash::{Hash, Hasher},
     panic::resume_unwind,
     pin::Pin,
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Context, Poll},
 };
 
@@ -176,6 +176,9 @@ pub(crate) trait Watched {
 
     fn cancel(&self) -> bool;
 
+    /// Its loop, which may be gone before it.
+    fn home(&self) -> &Weak<Core>;
+
     /// Itself, for a request to cancel.
     fn target(&self) -> Rc<dyn CancelTarget>;
 
@@ -227,6 +230,10 @@ impl<T: 'static> Watched for AnyFuture<T> {
 
     fn target(&self) -> Rc<dyn CancelTarget> {
         self.target.clone()
+    }
+
+    fn home(&self) -> &Weak<Core> {
+        &self.state().home
     }
 
     fn id(&self) -> *const () {

@@ -27,10 +27,10 @@ use std::{
 use slab::Slab;
 
 use crate::{
+    any_future::EnsureFuture,
     builder::Builder,
     cancel::Step,
     clock::Clock,
-    combinators::IntoTask,
     debug::DebugMode,
     error::{Error, Result},
     executor::Jobs,
@@ -142,10 +142,10 @@ impl EventLoop {
     /// # Panics
     /// With the panic of `future`, if it panics.
     #[track_caller]
-    pub fn run_until_complete<T: 'static>(&self, future: impl IntoTask<T>) -> Result<T> {
+    pub fn run_until_complete<A: EnsureFuture>(&self, future: A) -> Result<A::Value> {
         self.core.check_can_run()?;
         let entered = self.core.enter();
-        let task = future.into_task();
+        let future = future.ensure_future();
         drop(entered);
         let (event_loop, this_run) = (self.0.clone(), Rc::new(Cell::new(true)));
         let run_of_task = this_run.clone();
@@ -154,11 +154,11 @@ impl EventLoop {
                 event_loop.stop();
             }
         };
-        task.inner.state.listen(&self.core, Listener::once(stop), 0);
+        future.state().listen(&self.core, Listener::once(stop), 0);
         let ran = self.run_forever();
         this_run.set(false); // a task that outlives its run must not stop another
         ran?;
-        match task.inner.state.take() {
+        match future.outcome() {
             Outcome::Finished(result) => result,
             Outcome::Cancelled => Err(Error::Cancelled),
             Outcome::Panicked(payload) => resume_unwind(payload),

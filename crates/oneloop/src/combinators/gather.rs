@@ -10,7 +10,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    future::Future,
+    ptr,
     rc::Rc,
 };
 
@@ -21,27 +21,8 @@ use crate::{
     event_loop::Core,
     future::{Awaitable, FutureState, Outcome},
     handle::Listener,
-    join::Task,
+    loop_ref::LoopRef,
 };
-
-/// What can be run as a task: tasks, and futures, of which one is made.
-pub trait IntoTask<T: 'static> {
-    /// The task.
-    #[track_caller]
-    fn into_task(self) -> Task<T>;
-}
-
-impl<T: 'static> IntoTask<T> for Task<T> {
-    fn into_task(self) -> Task<T> {
-        self
-    }
-}
-
-impl<T: 'static, F: Future<Output = Result<T>> + 'static> IntoTask<T> for F {
-    fn into_task(self) -> Task<T> {
-        crate::create_task(self)
-    }
-}
 
 /// Awaits all, and gives their values in the order of the arguments. When one fails, its error is given at once and the
 /// others run on. Rust futures are made tasks in that order, at this call; a task can be given by value, or by
@@ -59,7 +40,7 @@ impl<T: 'static, F: Future<Output = Result<T>> + 'static> IntoTask<T> for F {
 /// It takes two turns from the end of the last child until the awaiter runs.
 ///
 /// # Panics
-/// When no loop runs on this thread; when awaited, with the panic of a child.
+/// When no loop runs on this thread and none of the awaitables has one; when awaited, with the panic of a child.
 #[track_caller]
 pub fn gather<A: EnsureFuture>(awaitables: impl IntoIterator<Item = A>) -> AnyFuture<Vec<A::Value>> {
     let children = ensure_all(awaitables);
@@ -138,10 +119,19 @@ struct Gathering<V, C> {
     cancel_requested: Cell<bool>,
 }
 
+const ELSEWHERE: &str = "The future belongs to a different loop than the one specified as the loop argument";
+
 #[track_caller]
 pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C, return_exceptions: bool) -> AnyFuture<V> {
-    let event_loop = running_loop();
     let count = children.len();
+    let home = (count > 0).then(|| children.child(0).home().upgrade()).flatten();
+    let event_loop = home.map_or_else(running_loop, |core| LoopRef { core });
+    let is_elsewhere = |which| !ptr::eq(children.child(which).home().as_ptr(), Rc::as_ptr(&event_loop.core));
+    if (0..count).any(is_elsewhere) {
+        let outer = event_loop.create_future();
+        let _ = outer.set_error(Error::Runtime(ELSEWHERE));
+        return outer.ensure_future();
+    }
     let gathering = Rc::new(Gathering {
         state: FutureState::new(Rc::downgrade(&event_loop.core)),
         children: RefCell::new(Some(children)),

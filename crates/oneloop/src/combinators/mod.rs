@@ -17,7 +17,7 @@
 //! | `TaskGroup::scope(async \|group\| { .. }).await?` | `async with TaskGroup() as group:` | by hand |
 
 mod as_completed;
-pub(crate) mod gather;
+mod gather;
 mod gather_tuple;
 mod scope;
 mod shield;
@@ -27,7 +27,7 @@ mod wait;
 mod wait_for;
 
 pub use as_completed::{AsCompleted, NextCompleted, as_completed};
-pub use gather::{IntoTask, gather, gather_return_exceptions};
+pub use gather::{gather, gather_return_exceptions};
 pub use gather_tuple::{GatherTuple, gather_tuple, gather_tuple_return_exceptions};
 pub use shield::shield;
 pub use taskgroups::TaskGroup;

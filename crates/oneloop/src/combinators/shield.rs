@@ -8,10 +8,11 @@
 use std::rc::Rc;
 
 use crate::{
-    any_future::{AnyFuture, EnsureFuture, running_loop},
+    any_future::{AnyFuture, EnsureFuture, Watched, running_loop},
     future::Outcome,
     handle::Listener,
     join::CallbackId,
+    loop_ref::LoopRef,
 };
 
 /// Protects `awaitable` from the cancellation of whoever awaits what this returns. A Rust future is made a task at
@@ -35,14 +36,14 @@ use crate::{
 /// ```
 ///
 /// # Panics
-/// When no loop runs on this thread; when awaited, with the panic of the inner one.
+/// When a task has to be made and no loop runs on this thread; when awaited, with the panic of the inner one.
 #[track_caller]
 pub fn shield<A: EnsureFuture>(awaitable: A) -> AnyFuture<A::Value> {
     let inner = awaitable.ensure_future();
     if inner.done() {
         return inner;
     }
-    let event_loop = running_loop();
+    let event_loop = inner.home().upgrade().map_or_else(running_loop, |core| LoopRef { core });
     let outer = event_loop.create_future();
     let ends = Listener::new({
         let (inner, outer) = (inner.clone(), outer.clone());

@@ -4,15 +4,19 @@
 //! `page.rs` counts these comments and compares them with `docs/parity.md` and with `names.txt`, the names of all tests of
 //! the classes that are ported. What looks inside of an object there (`lock._waiters`) looks at what can be seen here.
 
+mod as_completed;
 mod barriers;
 mod conditions;
 mod events;
+mod gathers;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod locks;
 mod page;
 mod queues;
 mod semaphores;
+mod shields;
 mod taskgroups;
 mod timeouts;
 mod wait_for;
+mod waits;
