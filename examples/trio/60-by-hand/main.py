@@ -30,8 +30,6 @@ class ByHand:
             raise StopIteration(42)  # how a coroutine says that it has ended, and with what
         self.state += 1
         return None  # what sleep(0) hands to the loop: nothing to wait for, only step me again
-
-
 # ANCHOR_END: machine
 
 
