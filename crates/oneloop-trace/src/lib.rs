@@ -31,9 +31,11 @@ mod fold;
 mod log;
 mod recorder;
 mod report;
+mod svg;
 
 pub use chrome::chrome_trace;
 pub use fold::{Counts, State, TaskState, TaskView, check};
 pub use log::{By, Ended, Log, Record, What};
 pub use recorder::Recorder;
 pub use report::report;
+pub use svg::turns_svg;

@@ -5,12 +5,12 @@
 //! them anew; `--check` only says which have drifted. Neighbours: `ci` checks; `parity` and the tests run what is quoted,
 //! so that an expected output on a page is one that three languages gave.
 //! Invariants: nothing outside such a fence is touched; in a chapter every fence with code has such a line, or one that
-//! says why it is not run (`<!-- not run: … -->`).
+//! says why it is not run (`<!-- not run: … -->`). The pictures of recorded runs (`runs`) are compared as well.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::shell;
+use crate::{runs, shell};
 
 /// Copies anew, or compares.
 pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
@@ -27,6 +27,14 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
             println!("wrote {page}");
         }
     }
+    for (path, draw) in runs::PICTURES {
+        let picture = draw().map_err(|error| format!("{path}: {error}"))?;
+        if std::fs::read_to_string(shell::root().join(path)).ok().as_deref() != Some(&picture) {
+            std::fs::write(shell::root().join(path), picture)
+                .map_err(|error| format!("cannot write {path}: {error}"))?;
+            println!("wrote {path}");
+        }
+    }
     Ok(())
 }
 
@@ -41,7 +49,18 @@ pub(crate) fn check() -> Result<String, String> {
             Err(fault) => faults.push(fault),
         }
     }
-    if faults.is_empty() { Ok(format!("{count} quotations")) } else { Err(faults.join("\n")) }
+    for (path, draw) in runs::PICTURES {
+        let picture = draw().map_err(|error| format!("{path}: {error}"))?;
+        if shell::read(path)? != picture {
+            faults.push(format!("{path}: has drifted; cargo xtask docs draws it anew"));
+        }
+    }
+    let pictures = runs::PICTURES.len();
+    if faults.is_empty() {
+        Ok(format!("{count} quotations, {pictures} pictures of runs"))
+    } else {
+        Err(faults.join("\n"))
+    }
 }
 
 fn pages() -> Result<Vec<String>, String> {

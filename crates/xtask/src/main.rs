@@ -16,6 +16,7 @@ mod mutants;
 mod parity;
 mod picture;
 mod rules;
+mod runs;
 mod shell;
 mod svg;
 mod totals;
