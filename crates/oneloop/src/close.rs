@@ -7,14 +7,16 @@
 //!
 //! Counterparts: `BaseEventLoop.close`, and the garbage collector after it.
 
-use std::rc::Rc;
+use std::{mem, rc::Rc};
 
 use crate::{
     event_loop::{Core, EventLoop},
     exceptions::ExceptionContext,
+    handle::Listener,
     observer::{Event, StepResult},
-    selector::{Selector, Waiter},
+    selector::Selector,
     task_ref::TaskRef,
+    waiters::Waiters,
 };
 
 impl EventLoop {
@@ -48,6 +50,7 @@ impl Core {
         let (signals, watches) = (self.signals.take(), self.watches.take());
         self.fence(move || drop(signals));
         self.fence(move || drop(watches));
+        drop(self.selector.poll.take()); // the loop may be referred to for long: its descriptors are not kept
     }
 
     /// Each has a fence of its own: two destructors that panic in one would end the program.
@@ -60,8 +63,9 @@ impl Core {
 
 impl Selector {
     /// Forgets every waiter, and returns them for the caller to drop: the loop closes.
-    fn take_waiters(&self) -> Vec<Option<Waiter>> {
+    fn take_waiters(&self) -> Vec<(Waiters, Option<Rc<Listener>>)> {
         let mut slots = self.slots.borrow_mut();
-        slots.slab.iter_mut().flat_map(|(_, slot)| [slot.read.waiter.take(), slot.write.waiter.take()]).collect()
+        let halves = slots.slab.iter_mut().flat_map(|(_, slot)| [&mut slot.read, &mut slot.write]);
+        halves.map(|half| (mem::take(&mut half.waiters), half.listener.take())).collect()
     }
 }

@@ -262,6 +262,13 @@ impl Core {
         }
     }
 
+    /// Letters that came before this moment stand before what is queued now.
+    fn open_letters_between_runs(&self) {
+        if !self.running.get() {
+            self.open_letters();
+        }
+    }
+
     fn queue_due_timers(&self) {
         let now = self.clock.now();
         self.collected_at.set(now);
@@ -307,6 +314,7 @@ impl Core {
 
     /// Puts a task's step at the end of the queue, unless it is there or the task is gone: what every wake comes to.
     pub(crate) fn schedule(&self, id: TaskId) {
+        self.open_letters_between_runs();
         let tasks = self.tasks.borrow();
         let Some(slot) = tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation) else { return };
         let coalesced = slot.scheduled.replace(true);
@@ -318,6 +326,7 @@ impl Core {
 
     /// Queues something. A closed loop drops it instead, since it could hold the loop and be held by it for ever.
     pub(crate) fn push(&self, ready: Ready) {
+        self.open_letters_between_runs();
         if !self.closed.get() {
             self.ready.borrow_mut().push_back(ready);
         }

@@ -94,11 +94,7 @@ impl<T> FutureState<T> {
             return false;
         }
         *self.outcome.borrow_mut() = outcome;
-        match self.waiters.take() {
-            Waiters::None => {}
-            Waiters::One(waiter) => schedule(core, waiter),
-            Waiters::Many(list) => list.into_iter().for_each(|waiter| schedule(core, waiter)),
-        }
+        self.waiters.take().schedule(core);
         true
     }
 
@@ -152,13 +148,6 @@ impl<T> FutureState<T> {
     /// Takes one who waits out of the list.
     pub(crate) fn leave(&self, key: u32) {
         self.remove(|waiter| matches!(waiter, Waiter::Wake(its, _) if *its == key));
-    }
-}
-
-fn schedule(core: &Core, waiter: Waiter) {
-    match waiter {
-        Waiter::Wake(_, sleeper) => core.wake(sleeper),
-        Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),
     }
 }
 

@@ -66,32 +66,26 @@ pub(crate) struct Inbox {
     letters: Mutex<Letters>,
     /// Set after a letter was added; the bell is rung only by whoever set it. Cleared before letters are taken.
     pending: AtomicBool,
-    /// Ends the park: mio's waker. A closure, so that the model below can put its own in.
-    ring: Box<dyn Fn() + Send + Sync>,
 }
 
-#[derive(Default)]
 struct Letters {
     waiting: Vec<Letter>,
-    closed: bool,
+    /// Ends the park: mio's waker. A closure, so that the model below can put its own in. None once the loop is closed.
+    ring: Option<Box<dyn Fn() + Send>>,
 }
 
 impl Inbox {
-    pub(crate) fn new(ring: impl Fn() + Send + Sync + 'static) -> Inbox {
-        Inbox { letters: Mutex::default(), pending: AtomicBool::new(false), ring: Box::new(ring) }
+    pub(crate) fn new(ring: impl Fn() + Send + 'static) -> Inbox {
+        let letters = Letters { waiting: Vec::new(), ring: Some(Box::new(ring)) };
+        Inbox { letters: Mutex::new(letters), pending: AtomicBool::new(false) }
     }
 
     /// Leaves a letter and ends the loop's park. Gives the letter back if the loop is closed.
     pub(crate) fn add(&self, letter: Letter) -> Result<(), Letter> {
-        {
-            let mut letters = locked(&self.letters);
-            if letters.closed {
-                return Err(letter);
-            }
-            letters.waiting.push(letter);
-        }
+        let Letters { waiting, ring: Some(ring) } = &mut *locked(&self.letters) else { return Err(letter) };
+        waiting.push(letter);
         if !self.pending.swap(true, Ordering::AcqRel) {
-            (self.ring)();
+            ring();
         }
         Ok(())
     }
@@ -110,7 +104,7 @@ impl Inbox {
     /// Refuses letters from now on, and returns those that wait, for the caller to drop.
     pub(crate) fn close(&self) -> Vec<Letter> {
         let mut letters = locked(&self.letters);
-        letters.closed = true;
+        letters.ring = None;
         std::mem::take(&mut letters.waiting)
     }
 }

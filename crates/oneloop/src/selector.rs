@@ -1,12 +1,12 @@
 //! The selector: what the loop waits in, and who is to be woken when a socket is ready.
 //!
 //! Job: mio's `Poll` (epoll or kqueue), a slab of registered sources, and for each direction of a source a readiness
-//! bit and at most one waiter. Neighbours: `event_loop.rs` calls [`Selector::park`] once a turn; sockets (`net/`) and
+//! bit and those who wait. Neighbours: `event_loop.rs` calls [`Selector::park`] once a turn; sockets (`net/`) and
 //! signals hold a [`Registration`] and go through [`Registration::poll_io`]. Invariants:
 //!
 //! - Registration is edge-triggered: the kernel reports a change once. So the bit stays set until an operation says
-//!   `WouldBlock`, or moves fewer bytes than it could have; only then may a waiter be stored.
-//! - A waiter is stored before `Pending` is returned; only one task reads and one writes a source (`&mut self`).
+//!   `WouldBlock`, or moves fewer bytes than it could have; only then may anybody wait.
+//! - Who waits is stored before `Pending` is returned. Several tasks may wait for one direction: an event wakes all.
 //! - A token carries a generation: an event of a source that is gone never wakes the source that has its slot now.
 //! - Dropping a registration frees its slot. The descriptor leaves epoll when it is closed, which costs no call.
 //! - Nothing is borrowed while a waker runs: it may be a foreign one, and call back into the loop.
@@ -16,13 +16,13 @@
 
 use std::{
     cell::RefCell,
-    io,
+    io, mem,
     rc::Rc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use mio::{Events, Interest, Token, event::Source};
+use mio::{Events, Interest, Registry, Token, event::Source};
 use slab::Slab;
 
 use crate::{
@@ -33,6 +33,7 @@ use crate::{
     observer::{Event, Unpark},
     ready::{Ready, Sleeper},
     task_ref::current_id,
+    waiters::Waiters,
 };
 
 /// mio's waker has the token that no slot can have.
@@ -48,14 +49,6 @@ pub(crate) enum Direction {
     Write,
 }
 
-/// Who waits for a direction of a source.
-pub(crate) enum Waiter {
-    /// A task in a read or a write.
-    Task(Sleeper),
-    /// A callback that stays: signals.
-    Listener(Rc<Listener>),
-}
-
 /// One direction of a source.
 #[derive(Default)]
 pub(crate) struct Half {
@@ -63,7 +56,10 @@ pub(crate) struct Half {
     pub(crate) ready: bool,
     /// The peer has finished or the socket has failed: no further event will come, so the bit is never cleared.
     pub(crate) ended: bool,
-    pub(crate) waiter: Option<Waiter>,
+    /// The tasks in a read or a write.
+    pub(crate) waiters: Waiters,
+    /// Called at each event: signals.
+    pub(crate) listener: Option<Rc<Listener>>,
 }
 
 pub(crate) struct Slot {
@@ -83,7 +79,8 @@ impl Slot {
 
 /// What the loop parks in.
 pub(crate) struct Selector {
-    pub(crate) poll: RefCell<mio::Poll>,
+    /// None once the loop is closed.
+    pub(crate) poll: RefCell<Option<mio::Poll>>,
     events: RefCell<Events>,
     pub(crate) slots: RefCell<Slots>,
 }
@@ -103,7 +100,7 @@ impl Slots {
 impl Selector {
     pub(crate) fn new() -> io::Result<Selector> {
         Ok(Selector {
-            poll: RefCell::new(mio::Poll::new()?),
+            poll: RefCell::new(Some(mio::Poll::new()?)),
             events: RefCell::new(Events::with_capacity(1024)),
             slots: RefCell::default(),
         })
@@ -111,7 +108,11 @@ impl Selector {
 
     /// What other threads ring to end a park.
     pub(crate) fn waker(&self) -> io::Result<mio::Waker> {
-        mio::Waker::new(self.poll.borrow().registry(), WAKER)
+        self.with_registry(|registry| mio::Waker::new(registry, WAKER))
+    }
+
+    pub(crate) fn with_registry<R>(&self, ask: impl FnOnce(&Registry) -> io::Result<R>) -> io::Result<R> {
+        self.poll.borrow().as_ref().map_or_else(|| Err(io::ErrorKind::NotConnected.into()), |poll| ask(poll.registry()))
     }
 
     /// How many sources are registered.
@@ -122,13 +123,13 @@ impl Selector {
     /// Waits for readiness: the one place in which the loop may block. A signal that interrupts it ends it early.
     pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
         // Named, so that the borrows end here: a match would hold them through its arms.
-        let polled = self.poll.borrow_mut().poll(&mut self.events.borrow_mut(), timeout);
+        let polled = self.poll.borrow_mut().as_mut().map(|poll| poll.poll(&mut self.events.borrow_mut(), timeout));
         match polled {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
                 self.events.borrow_mut().clear();
                 Ok(())
             }
-            result => result,
+            result => result.unwrap_or(Ok(())),
         }
     }
 
@@ -164,15 +165,11 @@ impl Selector {
         let half = slot.half(direction);
         half.ready = true;
         half.ended |= ended;
-        let waiter = match &half.waiter {
-            Some(Waiter::Listener(listener)) => Some(Waiter::Listener(listener.clone())),
-            _ => half.waiter.take(),
-        };
+        let (waiters, listener) = (mem::take(&mut half.waiters), half.listener.clone());
         drop(slots);
-        match waiter {
-            Some(Waiter::Task(sleeper)) => core.wake(sleeper),
-            Some(Waiter::Listener(listener)) => core.push(Ready::Notify(listener, 0)),
-            None => {}
+        waiters.schedule(core);
+        if let Some(listener) = listener {
+            core.push(Ready::Notify(listener, 0));
         }
     }
 }
@@ -203,7 +200,7 @@ impl Registration {
         // From here on, an error drops the registration, and with it the slot.
         let registration = Registration { core, token };
         registration.core.observe(|| Event::Register { token: token.0, interest, task: current_id() });
-        registration.core.selector.poll.borrow().registry().register(source, token, interest)?;
+        registration.core.selector.with_registry(|registry| registry.register(source, token, interest))?;
         Ok(registration)
     }
 
@@ -242,8 +239,8 @@ impl Registration {
     fn ready_or_wait(&self, direction: Direction, waker: &Waker) -> bool {
         let ready = self.with_half(direction, |half| half.ready).unwrap_or(true);
         if !ready {
-            let waiter = Waiter::Task(Sleeper::new(&self.core, waker));
-            let old = self.with_half(direction, |half| half.waiter.replace(waiter));
+            let sleeper = Sleeper::new(&self.core, waker);
+            let old = self.with_half(direction, |half| half.waiters.wait(sleeper));
             drop(old); // with nothing borrowed: it may be foreign
         }
         ready

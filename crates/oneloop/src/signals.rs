@@ -23,7 +23,7 @@ use crate::{
     handle::Listener,
     loop_ref::LoopRef,
     ready::Ready,
-    selector::{Direction, Registration, Waiter},
+    selector::{Direction, Registration},
 };
 
 /// The handlers of one loop, by number of the signal.
@@ -110,8 +110,8 @@ impl fmt::Debug for Signals {
 }
 
 impl Registration {
-    /// Calls `listener` at each event from now on. Returns who waited before, for the caller to drop.
-    pub(crate) fn listen(&self, direction: Direction, listener: Rc<Listener>) -> Option<Waiter> {
-        self.with_half(direction, |half| half.waiter.replace(Waiter::Listener(listener))).flatten()
+    /// Calls `listener` at each event from now on. Returns who was called before, for the caller to drop.
+    pub(crate) fn listen(&self, direction: Direction, listener: Rc<Listener>) -> Option<Rc<Listener>> {
+        self.with_half(direction, |half| half.listener.replace(listener)).flatten()
     }
 }

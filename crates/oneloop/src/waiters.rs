@@ -1,13 +1,17 @@
-//! The list of those who wait for one outcome.
+//! The list of those who wait for one outcome, or for one direction of a socket.
 //!
 //! Job: keep tasks and done-callbacks in the order in which they came, as cheaply as can be for the one entry that
-//! most lists have. Neighbours: `future.rs`. Invariant: an entry keeps its place until it is removed or all are taken.
+//! most lists have. Neighbours: `future.rs`, `selector.rs`. Invariant: an entry keeps its place until it is removed or all are taken.
 //!
 //! Counterpart: `_callbacks` of `asyncio.Future`.
 
-use std::rc::Rc;
+use std::{mem, rc::Rc};
 
-use crate::{handle::Listener, ready::Sleeper};
+use crate::{
+    event_loop::Core,
+    handle::Listener,
+    ready::{Ready, Sleeper},
+};
 
 /// One entry of the list of those who wait.
 pub(crate) enum Waiter {
@@ -55,6 +59,50 @@ impl Waiters {
                 Waiters::One(waiter) => Some(waiter),
                 _ => None,
             },
+        }
+    }
+
+    /// Adds one who waits for whatever comes next, without a key, unless it is here already. Gives back who has lost
+    /// its place, for the caller to drop once no borrow is held.
+    pub(crate) fn wait(&mut self, sleeper: Sleeper) -> Option<Sleeper> {
+        for waiter in self.as_mut_slice() {
+            if let Waiter::Wake(_, known) = waiter
+                && known.is(&sleeper)
+            {
+                return Some(mem::replace(known, sleeper));
+            }
+        }
+        self.push(Waiter::Wake(0, sleeper));
+        None
+    }
+
+    /// Wakes or queues all of them, in order.
+    pub(crate) fn schedule(self, core: &Core) {
+        match self {
+            Waiters::None => {}
+            Waiters::One(waiter) => waiter.schedule(core),
+            Waiters::Many(list) => list.into_iter().for_each(|waiter| waiter.schedule(core)),
+        }
+    }
+}
+
+impl Waiter {
+    fn schedule(self, core: &Core) {
+        match self {
+            Waiter::Wake(_, sleeper) => core.wake(sleeper),
+            Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),
+        }
+    }
+}
+
+impl Sleeper {
+    /// Whether `other` is the same one who waits, polled again. A socket can't tell foreign wakers apart from a task
+    /// that is polled with a new one each time: of those it keeps the last, so that they can't pile up.
+    fn is(&self, other: &Sleeper) -> bool {
+        match (self, other) {
+            (Sleeper::Task(one), Sleeper::Task(other)) => one == other,
+            (Sleeper::Foreign(_), Sleeper::Foreign(_)) => true,
+            _ => false,
         }
     }
 }

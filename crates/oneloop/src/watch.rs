@@ -58,8 +58,8 @@ impl Watch {
 
     /// Has the kernel report what is ready now, and from now on.
     fn rearm(&self, fd: RawFd) -> Result<()> {
-        let poll = self.registration.core.selector.poll.borrow();
-        Ok(poll.registry().reregister(&mut SourceFd(&fd), self.registration.token, self.interest())?)
+        let (selector, token) = (&self.registration.core.selector, self.registration.token);
+        Ok(selector.with_registry(|registry| registry.reregister(&mut SourceFd(&fd), token, self.interest()))?)
     }
 }
 
@@ -168,7 +168,7 @@ impl LoopRef {
         let Some(watch) = watches.0.get_mut(&fd) else { return false };
         let Some(installed) = watch.half(direction).take() else { return false };
         installed.set(false);
-        let old = watch.registration.with_half(direction, |half| half.waiter.take());
+        let old = watch.registration.with_half(direction, |half| half.listener.take());
         let gone = if watch.reader.is_none() && watch.writer.is_none() {
             watches.0.remove(&fd)
         } else {
@@ -178,7 +178,7 @@ impl LoopRef {
         drop(watches);
         if gone.is_some() {
             // Its owner may go on using it; one that was closed is gone from epoll already.
-            let _closed_before = self.core.selector.poll.borrow().registry().deregister(&mut SourceFd(&fd));
+            let _closed_before = self.core.selector.with_registry(|registry| registry.deregister(&mut SourceFd(&fd)));
         }
         drop((gone, old));
         true

@@ -7,12 +7,21 @@ use std::{
     future::{Future, IntoFuture},
     pin::pin,
     rc::Rc,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     thread,
+    time::Duration,
 };
 
 use harness::{Log, here, one_turn, run, virtual_loop};
-use oneloop::{Error, EventLoop, Result, Task, create_task, gather, yield_now};
+use oneloop::{
+    Error, EventLoop, Result, Semaphore, Task, create_task, gather,
+    net::{AsyncReadExt, AsyncWriteExt, TcpListener, TcpStream, UdpSocket, duplex},
+    sleep, yield_now,
+};
 
 /// Long enough for a recursion over it to overflow any stack that a thread gets by default.
 const LONG: usize = 100_000;
@@ -293,4 +302,131 @@ fn a_waker_that_somebody_kept_is_not_given_to_another_task() {
         })
         .unwrap();
     assert_eq!(polls.get(), 1);
+}
+
+/// A waker of somebody else's, whose destructor uses the loop, the future and the queue that it waited in.
+struct Reenters(Arc<AtomicUsize>);
+
+impl Wake for Reenters {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Reenters {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let here = here();
+        here.call_soon(|| ());
+        here.call_later(Duration::from_secs(1), || ()).cancel();
+        drop(create_task(sleep(Duration::from_secs(1))));
+        drop(TcpListener::bind(([127, 0, 0, 1], 0).into()));
+    }
+}
+
+/// Polls `leaf` with one such waker after another, each of which replaces the one before, and drops it.
+fn replace_wakers<F: Future>(leaf: F, drops: &Arc<AtomicUsize>) {
+    let mut leaf = Box::pin(leaf);
+    let before = drops.load(Ordering::Relaxed);
+    for _ in 0..3 {
+        let waker = Waker::from(Arc::new(Reenters(drops.clone())));
+        assert!(leaf.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    drop(leaf);
+    assert!(drops.load(Ordering::Relaxed) >= before + 2, "at least two were replaced");
+}
+
+#[test]
+fn a_waker_whose_destructor_uses_the_loop_met_a_borrow() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let dropped = drops.clone();
+    let event_loop = EventLoop::new().unwrap();
+    event_loop
+        .run_until_complete(async move {
+            replace_wakers(sleep(Duration::from_secs(9)), &drops);
+            replace_wakers(here().create_future::<()>().into_future(), &drops);
+            let future = here().create_future::<u8>();
+            replace_wakers((&future).into_future(), &drops);
+            let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+            replace_wakers(listener.accept(), &drops);
+            drop(listener);
+            let (mut one, mut other) = duplex(1);
+            replace_wakers(one.read(&mut [0]), &drops);
+            other.write_all(&[1]).await?;
+            replace_wakers(other.write(&[2]), &drops);
+            let semaphore = Semaphore::new(0);
+            replace_wakers(semaphore.acquire(), &drops);
+            drop((one, other));
+            Ok(())
+        })
+        .unwrap();
+    drop(event_loop);
+    assert_eq!(dropped.load(Ordering::Relaxed), 7 * 3, "none is kept");
+}
+
+#[test]
+fn the_first_of_two_tasks_that_read_one_socket_was_never_woken() {
+    let event_loop = EventLoop::new().unwrap();
+    let got = event_loop.run_until_complete(async {
+        let socket = Rc::new(UdpSocket::bind(([127, 0, 0, 1], 0).into())?);
+        let address = socket.local_addr()?;
+        let readers = [0, 1].map(|_| {
+            let socket = socket.clone();
+            create_task(async move {
+                let mut byte = [0];
+                socket.recv_from(&mut byte).await?;
+                Ok(byte[0])
+            })
+        });
+        yield_now().await?;
+        yield_now().await?;
+        let sender = UdpSocket::bind(([127, 0, 0, 1], 0).into())?;
+        sender.send_to(&[1], address).await?;
+        sender.send_to(&[2], address).await?;
+        let mut got = gather(readers).await?;
+        got.sort_unstable();
+        Ok(got)
+    });
+    assert_eq!(got.unwrap(), [1, 2]);
+}
+
+/// asyncio has one deque for both (rule 8).
+#[test]
+fn call_soon_threadsafe_between_two_runs_was_queued_behind_later_calls() {
+    let event_loop = virtual_loop();
+    let (log, sent) = (Log::default(), Arc::new(std::sync::Mutex::new(Vec::new())));
+    let told = sent.clone();
+    let note = move |what: &'static str| {
+        let told = told.clone();
+        move || told.lock().unwrap().push(what)
+    };
+    event_loop.call_soon(note("1"));
+    event_loop.handle().call_soon_threadsafe(note("2")).unwrap();
+    event_loop.call_soon(note("3"));
+    event_loop.handle().call_soon_threadsafe(note("4")).unwrap();
+    let inner = log.clone();
+    drop(event_loop.create_task(async move {
+        inner.add("5");
+        Ok(())
+    }));
+    one_turn(&event_loop);
+    assert_eq!(*sent.lock().unwrap(), ["1", "2", "3", "4"]);
+    assert_eq!(log.text(), "5", "in the same turn");
+}
+
+#[test]
+fn reading_or_writing_no_bytes_waited_for_readiness() {
+    let event_loop = EventLoop::new().unwrap();
+    event_loop
+        .run_until_complete(async {
+            let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+            let mut client = TcpStream::connect(listener.local_addr()?).await?;
+            let (mut server, _) = listener.accept().await?;
+            assert_eq!(client.read(&mut []).await?, 0, "nothing has come, and nothing is waited for");
+            assert_eq!(client.write(&[]).await?, 0);
+            server.write_all(&[7]).await?;
+            let mut byte = [0];
+            assert_eq!(client.read(&mut byte).await?, 1);
+            assert_eq!(byte, [7]);
+            Ok(())
+        })
+        .unwrap();
 }

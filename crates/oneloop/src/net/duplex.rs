@@ -72,12 +72,15 @@ impl AsyncRead for DuplexStream {
         if take_cancellation() {
             return Poll::Ready(Err(Error::Cancelled));
         }
+        let waker = cx.waker().clone(); // user code, if it is foreign: before anything is borrowed
         let mut pipe = self.incoming.borrow_mut();
         if pipe.reset {
             return Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionReset).into()));
         }
         if pipe.bytes.is_empty() && !pipe.finished && !buf.is_empty() {
-            pipe.reader = Some(cx.waker().clone());
+            let before = pipe.reader.replace(waker);
+            drop(pipe);
+            drop(before);
             return Poll::Pending;
         }
         let count = pipe.bytes.read(buf)?;
@@ -96,13 +99,16 @@ impl AsyncWrite for DuplexStream {
         if take_cancellation() {
             return Poll::Ready(Err(Error::Cancelled));
         }
+        let waker = cx.waker().clone();
         let mut pipe = self.outgoing.borrow_mut();
         if pipe.finished || pipe.unread {
             return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
         }
         let room = pipe.capacity.saturating_sub(pipe.bytes.len());
         if room == 0 && !buf.is_empty() {
-            pipe.writer = Some(cx.waker().clone());
+            let before = pipe.writer.replace(waker);
+            drop(pipe);
+            drop(before);
             return Poll::Pending;
         }
         let count = room.min(buf.len());

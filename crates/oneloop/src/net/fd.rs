@@ -19,7 +19,7 @@ use std::{
 
 use mio::{Interest, event::Source, unix::SourceFd};
 
-use super::{AsyncRead, AsyncWrite};
+use super::{AsyncRead, AsyncWrite, no_bytes};
 use crate::{
     cancel::take_cancellation,
     error::{Error, Result},
@@ -34,12 +34,12 @@ impl Registration {
     /// Asks the kernel to report again what is ready now: for a source that is read once an event, because its
     /// descriptor is shared with other programs and can't be made non-blocking.
     fn rearm(&self, source: &mut impl Source, interest: Interest) -> io::Result<()> {
-        self.core.selector.poll.borrow().registry().reregister(source, self.token, interest)
+        self.core.selector.with_registry(|registry| registry.reregister(source, self.token, interest))
     }
 
     /// Takes the source out of epoll, for a descriptor that another one shares: closing it would not.
     fn deregister(&self, source: &mut impl Source) -> io::Result<()> {
-        self.core.selector.poll.borrow().registry().deregister(source)
+        self.core.selector.with_registry(|registry| registry.deregister(source))
     }
 
     /// Forgets what the kernel has announced, an end included: the source is rearmed, and will be reported again.
@@ -132,6 +132,9 @@ impl FdReader {
 
 impl AsyncRead for FdReader {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        if buf.is_empty() {
+            return no_bytes();
+        }
         self.0.poll_once(cx, Direction::Read, |mut file| file.read(buf))
     }
 }
@@ -152,6 +155,9 @@ impl FdWriter {
 impl AsyncWrite for FdWriter {
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
         let buf = if self.0.registration.is_some() { &buf[..buf.len().min(PIPE_BUF)] } else { buf };
+        if buf.is_empty() {
+            return no_bytes();
+        }
         self.0.poll_once(cx, Direction::Write, |mut file| file.write(buf))
     }
 

@@ -23,7 +23,10 @@ pub use fd::{FdReader, FdWriter};
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
 
-use crate::error::{Error, Result};
+use crate::{
+    cancel::take_cancellation,
+    error::{Error, Result},
+};
 
 /// Bytes come out of it. Object safe; implementors hold no self-references, so nothing is pinned.
 pub trait AsyncRead {
@@ -116,3 +119,8 @@ pub trait AsyncWriteExt: AsyncWrite {
 
 impl<S: AsyncRead + ?Sized> AsyncReadExt for S {}
 impl<S: AsyncWrite + ?Sized> AsyncWriteExt for S {}
+
+/// What a read or a write of no bytes gives: there is nothing to wait for. It takes a cancellation, as every leaf does.
+fn no_bytes() -> Poll<Result<usize>> {
+    Poll::Ready(if take_cancellation() { Err(Error::Cancelled) } else { Ok(0) })
+}

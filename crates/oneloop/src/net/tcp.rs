@@ -17,7 +17,7 @@ use std::{
 
 use mio::Interest;
 
-use super::{AsyncRead, AsyncWrite};
+use super::{AsyncRead, AsyncWrite, no_bytes};
 use crate::{
     error::Result,
     selector::{Direction, Registration},
@@ -95,6 +95,9 @@ impl TcpStream {
 
 impl AsyncRead for TcpStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        if buf.is_empty() {
+            return no_bytes();
+        }
         let read = self.registration.poll_io(cx, Direction::Read, || (&self.socket).read(buf));
         if let Poll::Ready(Ok(count)) = read
             && count < buf.len()
@@ -111,6 +114,9 @@ impl AsyncRead for TcpStream {
 
 impl AsyncWrite for TcpStream {
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+        if buf.is_empty() {
+            return no_bytes();
+        }
         let written = self.registration.poll_io(cx, Direction::Write, || (&self.socket).write(buf));
         if let Poll::Ready(Ok(count)) = written
             && count < buf.len()
