@@ -11,6 +11,7 @@ mod events;
 mod gathers;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod hops;
 mod locks;
 mod page;
 mod queues;
