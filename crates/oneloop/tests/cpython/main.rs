@@ -8,6 +8,7 @@ mod as_completed;
 mod barriers;
 mod conditions;
 mod events;
+mod futures;
 mod gathers;
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -15,6 +16,7 @@ mod hops;
 mod locks;
 mod page;
 mod queues;
+mod runners;
 mod semaphores;
 mod shields;
 mod taskgroups;
