@@ -42,7 +42,7 @@ async fn run() -> Result<()> {
     }
 
     timeout(SHORT, async |scope| {
-        scope.reschedule(None);
+        scope.reschedule(None)?;
         sleep(Duration::from_millis(50)).await?;
         println!("moved in time: expired {}", word(scope.expired()));
         Ok::<(), Error>(())

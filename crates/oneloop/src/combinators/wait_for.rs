@@ -91,9 +91,10 @@ async fn wait_for_no_time<T, E: LoopError, F: Started<Output = Result<T, E>>>(fu
         cancel_and_wait(unstarted.watch()).await?;
         return Err(Error::Timeout.into());
     };
-    if !watch.0.is_done() {
-        cancel_and_wait(watch).await?;
+    if watch.0.is_done() {
+        return future.into_future().await; // also a cancellation, which is its own and no time limit's
     }
+    cancel_and_wait(watch).await?;
     future.into_future().await.map_err(|error| if error.is_cancelled() { Error::Timeout.into() } else { error })
 }
 

@@ -25,8 +25,12 @@ const FAMILIES: &[&[&str]] = &[
     &["future", "future", "set", "set_error", "cancel_future"],
     &["call_soon", "call_later", "done_callback"],
     &["timeout", "wait_for", "timeout", "cancelling", "uncancel"],
+    &["timeout", "timeout", "reschedule", "reschedule", "wait_for_task", "wait_for_task"],
+    &["make_gather", "make_shield", "await_outer", "await_outer", "cancel_outer"],
+    &["call_later", "call_later", "cancel_handle", "cancel_handle", "call_soon"],
     &["lock", "lock", "lock"],
     &["semaphore", "semaphore", "semaphore"],
+    &["acquire", "acquire", "release"],
     &["event", "event", "event_set", "event_clear"],
     &["condition", "condition", "notify", "notify"],
     &["put", "get", "get", "put_nowait", "get_nowait", "task_done", "join", "shutdown"],
@@ -78,7 +82,8 @@ pub(crate) fn program(number: u64) -> Value {
         "events": THINGS,
         "conditions": THINGS,
         "semaphores": [1, 2],
-        "queues": [1, 0],
+        "bounded": [1, 2],
+        "queues": [1, 0, 2, 0],
         "barriers": [2, 3],
     })
 }
@@ -159,6 +164,20 @@ impl Generator {
                 }
                 op
             }
+            "make_gather" => {
+                let mut op = self.spawn_several(name);
+                op["slot"] = json!(which);
+                op
+            }
+            "make_shield" => json!({"op": name, "slot": which, "task": self.later_task(me)}),
+            "await_outer" | "cancel_outer" => json!({"op": name, "slot": which}),
+            "cancel_handle" => json!({"op": name, "id": 1 + self.random.below(self.callbacks.max(1))}),
+            "reschedule" if self.random.below(4) == 0 => json!({"op": name, "time": null}),
+            "reschedule" => json!({"op": name, "time": self.random.below(6)}),
+            "wait_for_task" => json!({"op": name, "task": self.later_task(me), "time": self.random.below(4)}),
+            "put" | "get" | "put_nowait" | "get_nowait" | "task_done" | "join" => {
+                json!({"op": name, "which": self.random.below(4)})
+            }
             "await" | "shield" => json!({"op": name, "task": self.later_task(me)}),
             "cancel" | "cancelling" => json!({"op": name, "task": self.any_task()}),
             "wait" | "as_completed" => {
@@ -178,9 +197,9 @@ impl Generator {
                 op
             }
             "future" | "set" | "set_error" | "cancel_future" => json!({"op": name, "future": which}),
-            "timeout" | "wait_for" => json!({"op": name, "time": 1 + self.random.below(6)}),
+            "timeout" | "wait_for" => json!({"op": name, "time": self.random.below(7)}),
             "notify" => json!({"op": name, "which": which, "count": 1 + self.random.below(2)}),
-            "shutdown" => json!({"op": name, "which": which, "immediate": self.random.below(2) == 0}),
+            "shutdown" => json!({"op": name, "which": self.random.below(4), "immediate": self.random.below(2) == 0}),
             "try" => json!({"op": name, "only_cancelled": self.random.below(3) > 0}),
             _ => json!({"op": name, "which": which}),
         };

@@ -91,9 +91,14 @@ class World:
         self.futures = [loop.create_future() for _ in range(program["futures"])]
         self.locks = [asyncio.Lock() for _ in range(program["locks"])]
         self.semaphores = [asyncio.Semaphore(permits) for permits in program["semaphores"]]
+        self.bounded = [asyncio.BoundedSemaphore(permits) for permits in program["bounded"]]
         self.events = [asyncio.Event() for _ in range(program["events"])]
         self.conditions = [asyncio.Condition() for _ in range(program["conditions"])]
-        self.queues = [asyncio.Queue(size) for size in program["queues"]]
+        kinds = (asyncio.Queue, asyncio.Queue, asyncio.LifoQueue, asyncio.PriorityQueue)
+        self.queues = [kind(size) for kind, size in zip(kinds, program["queues"])]
+        self.outers = {}
+        self.handles = {}
+        self.scopes = {}
         self.barriers = [asyncio.Barrier(parties) for parties in program["barriers"]]
 
     def say(self, text):
@@ -186,10 +191,15 @@ class World:
         self.tasks[op["task"]].add_done_callback(lambda _: self.act(op))
 
     async def do_call_soon(self, me, op, at):
-        self.loop.call_soon(self.act, op)
+        self.handles[op["id"]] = self.loop.call_soon(self.act, op)
 
     async def do_call_later(self, me, op, at):
-        self.loop.call_later(op["time"], self.act, op)
+        self.handles[op["id"]] = self.loop.call_later(op["time"], self.act, op)
+
+    async def do_cancel_handle(self, me, op, at):
+        if op["id"] not in self.handles:
+            return "absent"
+        self.handles[op["id"]].cancel()
 
     async def do_future(self, me, op, at):
         return await self.futures[op["future"]]
@@ -221,11 +231,43 @@ class World:
             await self.run(me, op["handler"], f"{at}h")
 
     async def do_timeout(self, me, op, at):
-        async with asyncio.timeout(op["time"]):
-            await self.run(me, op["body"], f"{at}b")
+        scopes = self.scopes.setdefault(me, [])
+        scope = asyncio.timeout(op["time"])
+        scopes.append(scope)
+        try:
+            async with scope:
+                await self.run(me, op["body"], f"{at}b")
+        finally:
+            scopes.pop()
+            self.say(f"{at} expired {scope.expired()}")
+
+    async def do_reschedule(self, me, op, at):
+        if not self.scopes.get(me):
+            return "absent"
+        self.scopes[me][-1].reschedule(op["time"] if op["time"] is None else self.loop.time() + op["time"])
 
     async def do_wait_for(self, me, op, at):
         await asyncio.wait_for(self.run(me, op["body"], f"{at}b"), op["time"])
+
+    async def do_wait_for_task(self, me, op, at):
+        return await asyncio.wait_for(self.tasks[op["task"]], op["time"]) if op["task"] in self.tasks else "absent"
+
+    async def do_make_gather(self, me, op, at):
+        outer = asyncio.gather(*[self.spawn(number) for number in op["tasks"]])
+        self.outers[op["slot"]] = (min(op["tasks"]), outer)
+
+    async def do_make_shield(self, me, op, at):
+        if op["task"] not in self.tasks:
+            return "absent"
+        self.outers[op["slot"]] = (op["task"], asyncio.shield(self.tasks[op["task"]]))
+
+    async def do_await_outer(self, me, op, at):
+        first, outer = self.outers.get(op["slot"], (0, None))
+        # Who waits for what waits for itself would wait for ever.
+        return await outer if me < first else "absent"
+
+    async def do_cancel_outer(self, me, op, at):
+        return self.outers[op["slot"]][1].cancel() if op["slot"] in self.outers else "absent"
 
     async def do_gather(self, me, op, at):
         return await asyncio.gather(*[self.spawn(number) for number in op["tasks"]])
@@ -269,6 +311,12 @@ class World:
         async with self.semaphores[op["which"]]:
             self.say(f"{at} holds")
             await self.run(me, op["body"], f"{at}b")
+
+    async def do_acquire(self, me, op, at):
+        await self.bounded[op["which"]].acquire()
+
+    async def do_release(self, me, op, at):
+        self.bounded[op["which"]].release()
 
     async def do_event(self, me, op, at):
         await self.events[op["which"]].wait()

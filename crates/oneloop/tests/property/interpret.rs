@@ -5,6 +5,7 @@
 
 use std::{
     cell::RefCell,
+    collections::HashMap,
     future::Future,
     pin::Pin,
     rc::Rc,
@@ -12,9 +13,10 @@ use std::{
 };
 
 use oneloop::{
-    Barrier, Condition, Error, Event, EventLoop, Lock, LoopRef, Queue, Result, ReturnWhen, Semaphore, SettableFuture,
-    Task, TaskGroup, as_completed, create_task, current_task, gather, gather_return_exceptions, get_running_loop,
-    shield, sleep, task_builder, timeout, wait, wait_for, yield_now,
+    AnyFuture, Barrier, BoundedSemaphore, BoundedSemaphorePermit, Condition, Error, Event, EventLoop, Handle, Lock,
+    LoopRef, Queue, Result, ReturnWhen, Semaphore, SettableFuture, Task, TaskGroup, Timeout, TimerHandle, as_completed,
+    create_task, current_task, gather, gather_return_exceptions, get_running_loop, shield, sleep, task_builder, wait,
+    wait_for, yield_now,
 };
 use serde_json::Value;
 
@@ -30,10 +32,27 @@ struct World {
     futures: Vec<SettableFuture<usize>>,
     locks: Vec<Lock>,
     semaphores: Vec<Semaphore>,
+    bounded: Vec<BoundedSemaphore>,
     events: Vec<Event>,
     conditions: Vec<Condition>,
     queues: Vec<Queue<String>>,
     barriers: Vec<Barrier>,
+    /// Futures that stand for others, and the first task that each of them waits for.
+    outers: RefCell<HashMap<usize, (usize, Outer)>>,
+    handles: RefCell<HashMap<usize, CallbackHandle>>,
+    /// The time limits that a task is in, the innermost last.
+    scopes: RefCell<HashMap<usize, Vec<Timeout>>>,
+}
+
+#[derive(Clone)]
+enum Outer {
+    Gather(AnyFuture<Vec<usize>>),
+    Shield(AnyFuture<usize>),
+}
+
+enum CallbackHandle {
+    Soon(Handle),
+    Later(TimerHandle),
 }
 
 type Step = Pin<Box<dyn Future<Output = Result<String>>>>;
@@ -57,6 +76,10 @@ pub(crate) fn run(program: &Value) -> Vec<String> {
 
 fn number(value: &Value) -> usize {
     value.as_u64().expect("a number") as usize
+}
+
+fn time(value: &Value) -> Duration {
+    Duration::from_millis(number(value) as u64)
 }
 
 fn name(value: &Value) -> &str {
@@ -97,9 +120,16 @@ impl World {
             futures: count("futures").map(|_| event_loop.create_future()).collect(),
             locks: count("locks").map(|_| Lock::new()).collect(),
             semaphores: sizes("semaphores").into_iter().map(Semaphore::new).collect(),
+            bounded: sizes("bounded").into_iter().map(BoundedSemaphore::new).collect(),
             events: count("events").map(|_| Event::new()).collect(),
             conditions: count("conditions").map(|_| Condition::new()).collect(),
-            queues: sizes("queues").into_iter().map(Queue::new).collect(),
+            queues: {
+                let kinds = [Queue::new, Queue::new, Queue::lifo, Queue::priority];
+                kinds.into_iter().zip(sizes("queues")).map(|(kind, size)| kind(size)).collect()
+            },
+            outers: RefCell::default(),
+            handles: RefCell::default(),
+            scopes: RefCell::default(),
             barriers: sizes("barriers").into_iter().map(Barrier::new).collect::<Result<_>>()?,
             program,
             event_loop,
@@ -193,10 +223,11 @@ impl World {
 
     fn op(self: Rc<World>, me: usize, op: Value, at: String) -> Step {
         match name(&op["op"]) {
-            "try" | "finally" | "timeout" | "wait_for" | "gather" | "gather_all" | "group" | "shield" | "wait"
+            "try" | "finally" | "timeout" | "wait_for" | "gather" | "gather_all" | "reschedule" | "wait_for_task"
+            | "make_gather" | "make_shield" | "await_outer" | "cancel_outer" | "group" | "shield" | "wait"
             | "as_completed" => Box::pin(self.scope(me, op, at)),
-            "lock" | "semaphore" | "event" | "event_set" | "event_clear" | "condition" | "notify" | "barrier"
-            | "barrier_reset" => Box::pin(self.lock(me, op, at)),
+            "lock" | "semaphore" | "acquire" | "release" | "event" | "event_set" | "event_clear" | "condition"
+            | "notify" | "barrier" | "barrier_reset" => Box::pin(self.lock(me, op, at)),
             "put" | "get" | "put_nowait" | "get_nowait" | "task_done" | "join" | "shutdown" => {
                 Box::pin(self.queue(op, at))
             }
@@ -212,7 +243,7 @@ impl World {
         let act = move || world.act(&callback);
         match name(&op["op"]) {
             "yield" => yield_now().await.map(none),
-            "sleep" => sleep(Duration::from_millis(number(&op["time"]) as u64)).await.map(none),
+            "sleep" => sleep(time(&op["time"])).await.map(none),
             "fail" => Err(Error::other(at)),
             "spawn" => Ok(none(self.spawn(task()))),
             "eager" => {
@@ -232,13 +263,26 @@ impl World {
                 Ok(none(()))
             }),
             "call_soon" => {
-                self.event_loop.call_soon(act);
+                let handle = CallbackHandle::Soon(self.event_loop.call_soon(act));
+                self.handles.borrow_mut().insert(number(&op["id"]), handle);
                 Ok(none(()))
             }
             "call_later" => {
-                self.event_loop.call_later(Duration::from_millis(number(&op["time"]) as u64), act);
+                let handle = CallbackHandle::Later(self.event_loop.call_later(time(&op["time"]), act));
+                self.handles.borrow_mut().insert(number(&op["id"]), handle);
                 Ok(none(()))
             }
+            "cancel_handle" => match self.handles.borrow().get(&number(&op["id"])) {
+                Some(CallbackHandle::Soon(handle)) => {
+                    handle.cancel();
+                    Ok(none(()))
+                }
+                Some(CallbackHandle::Later(handle)) => {
+                    handle.cancel();
+                    Ok(none(()))
+                }
+                None => absent(),
+            },
             "future" => future().await.map(|value| value.to_string()),
             "set" => future().set_result(number(&op["future"])).map(none),
             "set_error" => future().set_error(Error::other(at)).map(none),
@@ -249,7 +293,6 @@ impl World {
 
     /// Scopes, and what waits for several tasks.
     async fn scope(self: Rc<World>, me: usize, op: Value, at: String) -> Result<String> {
-        let time = || Duration::from_millis(number(&op["time"]) as u64);
         let numbers = || op["tasks"].as_array().expect("a list").iter().map(number);
         let spawned = || numbers().map(|number| self.spawn(number)).collect::<Vec<_>>();
         let found = || numbers().filter_map(|number| self.find(number)).collect::<Vec<_>>();
@@ -270,10 +313,48 @@ impl World {
                 result.map(none)
             }
             "timeout" => {
-                let body = self.inside(me, &op["body"], format!("{at}b"));
-                timeout(time(), async |_| body.await).await.map(none)
+                let scope = Timeout::new(Some(self.event_loop.time() + time(&op["time"])));
+                self.scopes.borrow_mut().entry(me).or_default().push(scope.clone());
+                let result = scope.enter(self.inside(me, &op["body"], format!("{at}b"))).await;
+                self.scopes.borrow_mut().entry(me).or_default().pop();
+                self.say(format_args!("{at} expired {}", word(scope.expired())));
+                result.map(none)
             }
-            "wait_for" => wait_for(time(), self.inside(me, &op["body"], format!("{at}b"))).await.map(none),
+            "reschedule" => {
+                let scope = self.scopes.borrow().get(&me).and_then(|scopes| scopes.last().cloned());
+                let when = op["time"].as_u64().map(|_| self.event_loop.time() + time(&op["time"]));
+                scope.map_or_else(absent, |scope| scope.reschedule(when).map(none))
+            }
+            "wait_for_task" => match self.find(number(&op["task"])) {
+                Some(task) => wait_for(time(&op["time"]), &task).await.map(|number| number.to_string()),
+                None => absent(),
+            },
+            "make_gather" => {
+                let (first, outer) = (numbers().min().expect("a task"), Outer::Gather(gather(&spawned())));
+                self.outers.borrow_mut().insert(number(&op["slot"]), (first, outer));
+                Ok(none(()))
+            }
+            "make_shield" => self.find(number(&op["task"])).map_or_else(absent, |task| {
+                let outer = (number(&op["task"]), Outer::Shield(shield(&task)));
+                self.outers.borrow_mut().insert(number(&op["slot"]), outer);
+                Ok(none(()))
+            }),
+            "await_outer" => {
+                let outer = self.outers.borrow().get(&number(&op["slot"])).cloned();
+                match outer.filter(|(first, _)| me < *first) {
+                    Some((_, Outer::Gather(outer))) => (&outer).await.map(|results| format!("{results:?}")),
+                    Some((_, Outer::Shield(outer))) => (&outer).await.map(|number| number.to_string()),
+                    None => absent(),
+                }
+            }
+            "cancel_outer" => {
+                let outer = self.outers.borrow().get(&number(&op["slot"])).cloned();
+                outer.map_or_else(absent, |(_, outer)| match outer {
+                    Outer::Gather(outer) => Ok(word(outer.cancel())),
+                    Outer::Shield(outer) => Ok(word(outer.cancel())),
+                })
+            }
+            "wait_for" => wait_for(time(&op["time"]), self.inside(me, &op["body"], format!("{at}b"))).await.map(none),
             "gather" => gather(&spawned()).await.map(|results| format!("{results:?}")),
             "gather_all" => {
                 let results = gather_return_exceptions(&spawned()).await?;
@@ -300,7 +381,7 @@ impl World {
             "wait" => {
                 let when = [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted]
                     [number(&op["when"])];
-                let (done, _) = wait(found(), when, time()).await?;
+                let (done, _) = wait(found(), when, time(&op["time"])).await?;
                 let done = numbers().filter(|number| self.find(*number).is_some_and(|task| done.contains(&task)));
                 Ok(format!("{:?}", done.collect::<Vec<_>>()))
             }
@@ -327,6 +408,8 @@ impl World {
                 self.say(format_args!("{at} holds"));
                 self.inside(me, &op["body"], format!("{at}b")).await.map(none)
             }
+            "acquire" => self.bounded[which].acquire().await.map(BoundedSemaphorePermit::forget).map(none),
+            "release" => self.bounded[which].release().map(none),
             "event" => self.events[which].wait().await.map(none),
             "event_set" => {
                 self.events[which].set();

@@ -68,7 +68,11 @@ fn needed_python(source: &str) -> Option<(u32, u32)> {
 /// Whether every trio is whole, and cargo knows of it.
 pub(crate) fn check(trios: &[Trio]) -> Result<(), String> {
     let manifest = shell::read(MANIFEST)?;
+    let list = shell::read(&format!("{FOLDER}/README.md"))?;
     let mut faults: Vec<String> = trios.iter().flat_map(|trio| trio.faults(&manifest)).collect();
+    for trio in trios.iter().filter(|trio| !list.contains(&format!("({}/README.md)", trio.name))) {
+        faults.push(format!("{FOLDER}/README.md does not list {}", trio.name));
+    }
     for line in manifest.lines().filter_map(|line| line.strip_prefix("path = \"trio/")) {
         let name = line.split('/').next().unwrap_or_default();
         if trios.iter().all(|trio| trio.name != name) {
