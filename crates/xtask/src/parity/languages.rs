@@ -20,7 +20,8 @@ use crate::shell::{self, Limited};
 const WHEEL: &str = "dotnetcore2==3.1.23";
 const FRAMEWORK: &str = "Microsoft.NETCore.App";
 /// The assemblies of .NET Core that the trios need.
-const REFERENCES: [&str; 16] = [
+const REFERENCES: [&str; 17] = [
+    "Microsoft.Win32.Primitives",
     "System.Private.CoreLib",
     "System.Private.Uri",
     "System.Runtime",
