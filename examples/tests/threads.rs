@@ -29,7 +29,7 @@ fn counts(text: &str) -> Vec<u32> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn oneloop_has_one_thread_whatever_it_connects_to() {
+fn oneloop_starts_a_thread_for_getaddrinfo_alone() {
     let example = PathBuf::from(env!("CARGO_BIN_EXE_seed")).with_file_name("examples").join("threads");
     assert_eq!(printed(&mut Command::new(example)), include_str!("../threads/expected/oneloop.txt"));
 }

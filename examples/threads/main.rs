@@ -1,10 +1,10 @@
 //! How many threads are there? oneloop, for an IP address, for `localhost`, and for a name that a server must be asked
-//! for: that server is a task of the same loop.
+//! for: that server is a task of the same loop. Then asyncio's way, by `getaddrinfo`.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use oneloop::net::{TcpStream, UdpSocket};
-use oneloop::{Error, Result, create_task};
+use oneloop::{Error, Result, create_task, open_connection};
 use oneloop_http::resolver::{Family, Resolver};
 
 // ANCHOR: count
@@ -29,6 +29,10 @@ async fn run() -> Result<()> {
         count(&format!("connected to {host}"))?;
     }
     name_server.cancel();
+
+    let (_reader, writer) = open_connection("localhost", port).await?; // asyncio's: it calls getaddrinfo
+    count("open_connection to localhost")?;
+    writer.close();
     Ok(())
 }
 // ANCHOR_END: count
