@@ -11,8 +11,10 @@ use oneloop::net::{AsyncReadExt, AsyncWriteExt, duplex};
 use oneloop::{EventLoop, Result, create_task, gather, get_running_loop, sleep};
 use oneloop_trace::{Recorder, turns_svg};
 
+type Draw = fn() -> Result<String>;
+
 /// Where the picture goes, and how to draw it.
-pub(crate) const PICTURES: [(&str, fn() -> Result<String>); 3] =
+pub(crate) const PICTURES: [(&str, Draw); 3] =
     [("docs/img/wakes.svg", wakes), ("docs/img/request.svg", request), ("docs/img/together.svg", together)];
 
 fn record(title: &str, main: impl Future<Output = Result<()>> + 'static) -> Result<String> {
