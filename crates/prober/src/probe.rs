@@ -16,12 +16,13 @@ use http::Method;
 use oneloop::LoopRef;
 use oneloop_http::proto::{BodyLength, Headers, Limits, RequestHead, write_request};
 use oneloop_http::resolver::SystemResolver;
-use oneloop_http::{ClientSession, Error, ErrorKind, Exchange, Phase, SessionBuilder};
+use oneloop_http::{ClientSession, Error, ErrorKind, Exchange, Hop, Phase, SessionBuilder};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::escape;
 use crate::report::Outcome;
+use crate::report::certificate::Certificate;
 use crate::spec::{Pem, Spec};
 use crate::target::Failure;
 
@@ -99,8 +100,8 @@ impl Prober {
         let (failure, body_sha256) = match result {
             Err(error) if error.is_cancelled() => return Err(oneloop::Error::Cancelled),
             Err(error) => {
-                let phase = exchange.hops().last().map(|hop| hop.clock.last());
-                (Some(failure(&error, limit, phase)), None)
+                let hops = exchange.hops();
+                (Some(failure(&error, limit, hops.last())), None)
             }
             Ok(read) => (self.spec.expect.judge(exchange, &read.body, self.spec.redirects.is_some()), read.sha256),
         };
@@ -241,15 +242,52 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
 }
 
 /// The request failed: in which words is that reported?
-fn failure(error: &Error, limit: Duration, phase: Option<Phase>) -> Failure {
-    let phase = error.phase().or(phase);
-    let message = match (error.kind(), phase) {
-        (ErrorKind::Timeout, Some(phase)) => {
+fn failure(error: &Error, limit: Duration, hop: Option<&Hop>) -> Failure {
+    let phase = error.phase().or(hop.map(|hop| hop.clock.last()));
+    let certificate = hop.and_then(|hop| refused_certificate(error.kind(), hop));
+    let message = match (error.kind(), phase, certificate) {
+        (_, _, Some(sentence)) => sentence,
+        (ErrorKind::Timeout, Some(phase), _) => {
             format!("no result within {}: time ran out {}", seconds(limit), doing(phase))
         }
         _ => escape::text_without_secrets(error.message()).into_owned(),
     };
     Failure { kind: error.kind().as_str(), detail: error.detail().to_owned(), message, phase: phase.map(Phase::as_str) }
+}
+
+/// What is wrong with the certificate that was shown, in a short sentence, where its own facts tell.
+fn refused_certificate(kind: ErrorKind, hop: &Hop) -> Option<String> {
+    let leaf = Certificate::read(hop.tls.as_ref()?.chain.first()?);
+    let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
+    let now = jiff::Timestamp::now();
+    Some(match kind {
+        ErrorKind::TlsExpired => {
+            // It may be another one of the chain.
+            let end = leaf.not_after.filter(|end| *end < now)?;
+            match leaf.days_left(now)?.unsigned_abs() {
+                // Rounded down, a certificate that has just expired has been so for a day.
+                0 | 1 => format!("the certificate expired on {}", day(end)),
+                days => format!("the certificate expired on {}, {days} days ago", day(end)),
+            }
+        }
+        ErrorKind::TlsNotYetValid => {
+            let begin = leaf.not_before.filter(|begin| *begin > now)?;
+            format!("the certificate is valid from {} on, not yet", day(begin))
+        }
+        ErrorKind::TlsWrongHost => {
+            let host = hop.url.host_str().unwrap_or_default();
+            match leaf.san.as_slice() {
+                [] => format!("the certificate is for no name at all, not for {host}"),
+                [name] => format!("the certificate is for {name}, not for {host}"),
+                [name, rest @ ..] => format!("the certificate is for {name} and {} more, not for {host}", rest.len()),
+            }
+        }
+        ErrorKind::TlsUntrusted => {
+            let last = Certificate::read(hop.tls.as_ref()?.chain.last()?);
+            format!("the chain leads to no trusted root: it ends with one issued by {}", last.issuer?)
+        }
+        _ => return None,
+    })
 }
 
 /// A time limit as people write it.

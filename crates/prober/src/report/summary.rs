@@ -80,8 +80,8 @@ impl Reporter {
             ));
         } else if stats.lagged > 0 {
             note(format!(
-                "{} of {count} are marked ~ because more than 5 % of their time may be the prober's own (at worst {:.2} ms); \
-                 fewer at once measure better (--parallel-max)",
+                "in {} of {count} results more than 5 % of the time may be the prober's own (at worst {:.2} ms; text marks \
+                 them ~); fewer at once measure better (--parallel-max)",
                 stats.lagged,
                 stats.worst_lag.as_secs_f64() * 1e3
             ));

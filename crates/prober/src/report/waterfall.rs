@@ -47,9 +47,11 @@ impl Waterfall {
     fn bars(&self, out: &mut Vec<u8>) {
         let Palette { good, bad, dim, reset, phases, glyphs, .. } = self.palette;
         let longest = self.rows.iter().map(|row| row.url.chars().count()).max().unwrap_or_default();
-        let label = longest.clamp(10, self.columns * 2 / 5);
-        // A blank, the status, two blanks, the bar, the time, the phase that took most.
-        let room = self.columns.saturating_sub(label + 1 + 4 + 2 + 12 + 10).max(8);
+        let label = longest.clamp(10, self.columns / 3 + 4);
+        // A blank, the status, two blanks, the bar, a cross, the time, a blank, the kind or the phase that took most.
+        let kinds = self.rows.iter().filter_map(|row| row.failure.as_ref().map(|(kind, _)| kind.len()));
+        let last = kinds.max().unwrap_or_default().max("transfer".len());
+        let room = self.columns.saturating_sub(label + 1 + 4 + 2 + 1 + 11 + 1 + last).max(8);
         let end = self.rows.iter().map(|row| row.total).max().unwrap_or_default().max(Duration::from_micros(1));
         let column = |time: Duration| (time.as_secs_f64() / end.as_secs_f64() * room as f64).round() as usize;
 
@@ -65,13 +67,14 @@ impl Waterfall {
                 Some(status) => drop(write!(out, " {status}  {reset}")),
                 None => drop(write!(out, " FAIL {reset}")),
             }
+            let slowest = Phase::ALL.iter().zip(row.phases).filter_map(|(phase, length)| Some((length?, *phase))).max();
             let mut drawn = 0;
             let mut sum = Duration::ZERO;
-            for (length, (sign, colour)) in row.phases.iter().zip(glyphs.phases.iter().zip(phases)) {
+            // What took time is seen, however short: a column at least, for the phase that took most.
+            let only = slowest.filter(|_| column(row.total) == 0).map(|(_, phase)| phase as usize);
+            for (nth, (length, (sign, colour))) in row.phases.iter().zip(glyphs.phases.iter().zip(phases)).enumerate() {
                 sum += length.unwrap_or_default();
-                let until = column(sum);
-                // What took time is seen, however short: a column at least for the whole.
-                let until = if drawn == 0 && sum == row.total { until.max(1) } else { until };
+                let until = column(sum).max(usize::from(only.is_some_and(|only| only <= nth)));
                 put(out, colour);
                 put(out, &sign.repeat(until.saturating_sub(drawn)));
                 put(out, reset);
@@ -85,7 +88,6 @@ impl Waterfall {
             }
             put(out, &" ".repeat((room + 1).saturating_sub(drawn)));
             milliseconds(out, row.total, 9);
-            let slowest = Phase::ALL.iter().zip(row.phases).filter_map(|(phase, length)| Some((length?, phase))).max();
             match (&row.failure, slowest) {
                 (Some((kind, _)), _) => drop(writeln!(out, " {bad}{kind}{reset}")),
                 (None, Some((_, phase))) => drop(writeln!(out, " {dim}{}{reset}", phase.as_str())),
@@ -296,6 +298,14 @@ mod tests {
             assert!(bar("http://a/") > 1.5 * bar("http://b/"), "{text}");
             assert!(text.contains("wait\n") && text.contains("status\n") && text.contains(" ms"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_short_bar_is_one_sign_of_the_phase_that_took_most() {
+        let rows = vec![row("http://a/", [0, 0, 0, 0, 9_000, 0], None), row("http://b/", [0, 1, 0, 0, 3, 1], None)];
+        let text = drawn(rows, 80);
+        let line = text.lines().find(|line| line.starts_with("http://b/")).expect("a line");
+        assert!(line.contains(" 200  = "), "{text}");
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Engine {
         known: &mut Vec<Target>,
     ) -> oneloop::Result<Option<String>> {
         let keep = self.rounds.are_several() && !self.rounds.until_ok && matches!(listing, Listing::Stream(_));
-        let mut broken = None;
+        let (mut broken, mut begun) = (None, false);
         loop {
             if self.failed_early.get() {
                 self.again.borrow_mut().clear();
@@ -99,6 +99,7 @@ impl Engine {
                 self.input_ended.set(true);
             }
             let job = if self.may_start_again() {
+                self.slot.set(self.event_loop.time());
                 self.again.borrow_mut().pop_front()
             } else if !self.input_ended.get() && self.has_room() {
                 match listing.next().await {
@@ -108,6 +109,10 @@ impl Engine {
                         }
                         if keep {
                             known.push(target.clone());
+                        }
+                        // The first of a round is due at its tick, any other one when there is room for it.
+                        if std::mem::replace(&mut begun, true) {
+                            self.slot.set(self.event_loop.time());
                         }
                         self.admit_new(target)
                     }
@@ -126,7 +131,6 @@ impl Engine {
                 return Ok(broken);
             } else {
                 self.wait().await?;
-                self.slot.set(self.event_loop.time());
                 continue;
             };
             if let Some(job) = job {
