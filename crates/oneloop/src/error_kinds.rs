@@ -69,6 +69,32 @@ impl Error {
         errors.iter()
     }
 
+    /// Parts the errors of a `Group`, also of groups inside it, into those for which `matches` holds and the rest:
+    /// `ExceptionGroup.split`, and what `except*` does. A group of which nothing is left is none; an error that is no
+    /// group is on one side itself.
+    ///
+    /// ```
+    /// use oneloop::Error;
+    /// let group = Error::group("two failed", vec![Error::QueueFull, Error::Timeout]);
+    /// let (timeouts, rest) = group.split(&Error::is_timeout);       // except* TimeoutError:
+    /// assert_eq!(timeouts.unwrap().to_string(), "two failed (1 sub-exception)");
+    /// assert_eq!(rest.unwrap().errors().next().unwrap().kind(), "queue-full"); // goes on
+    /// ```
+    pub fn split(&self, matches: &dyn Fn(&Error) -> bool) -> (Option<Error>, Option<Error>) {
+        let Error::Group(group) = self else {
+            let error = Some(self.clone());
+            return if matches(self) { (error, None) } else { (None, error) };
+        };
+        let (mut matching, mut rest) = (Vec::new(), Vec::new());
+        for error in &group.errors {
+            let (yes, no) = error.split(matches);
+            matching.extend(yes);
+            rest.extend(no);
+        }
+        let regroup = |errors: Vec<Error>| (!errors.is_empty()).then(|| Error::group(group.message.clone(), errors));
+        (regroup(matching), regroup(rest))
+    }
+
     /// A read that ended too early, after `partial`.
     pub fn incomplete_read(partial: impl Into<Vec<u8>>, expected: Option<usize>) -> Error {
         Error::IncompleteRead(Arc::new(IncompleteRead { partial: partial.into(), expected }))
@@ -182,6 +208,18 @@ mod tests {
     #[test]
     fn an_error_takes_three_words() {
         assert_eq!(size_of::<Error>(), 3 * size_of::<usize>(), "each result of each task has room for one");
+    }
+
+    #[test]
+    fn a_split_keeps_the_groups_within() {
+        let inner = Error::group("inner", vec![Error::Timeout, Error::QueueFull]);
+        let outer =
+            Error::group("outer", vec![Error::QueueEmpty, inner, Error::group("timeouts", vec![Error::Timeout])]);
+        let (timeouts, rest) = outer.split(&Error::is_timeout);
+        let shown = |error: &Error| error.errors().map(Error::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(&timeouts.unwrap()), ["inner (1 sub-exception)", "timeouts (1 sub-exception)"]);
+        assert_eq!(shown(&rest.unwrap()), ["the queue is empty", "inner (1 sub-exception)"]);
+        assert!(Error::QueueFull.split(&Error::is_timeout).0.is_none());
     }
 
     #[test]
