@@ -77,7 +77,7 @@ pub(crate) fn cancel(core: &Core, target: Rc<dyn CancelTarget>) -> bool {
 }
 
 /// What a task waits for, if it is something that can be cancelled in the task's place (asyncio: `_fut_waiter`).
-type Waiting = Option<Rc<dyn CancelTarget>>;
+pub(crate) type Waiting = Option<Rc<dyn CancelTarget>>;
 
 /// What the leaves and the loop tell each other during one step. The loop has one, since one task steps at a time.
 #[derive(Default)]
@@ -112,6 +112,25 @@ impl Step {
     pub(crate) fn wait_for(&self, target: Rc<dyn CancelTarget>) {
         let before = self.waiting.replace(Some(target));
         drop(before);
+    }
+
+    /// A scope of the task begins to poll its body, into which a request of its own is thrown, if there is one. Returns
+    /// what holds outside of the body.
+    pub(crate) fn enter_body(&self, request: bool) -> (bool, Waiting) {
+        let outside = (self.thrown.get(), self.waiting.take());
+        self.thrown.set(outside.0 || request);
+        outside
+    }
+
+    /// The body has been polled. Returns what it waits for; outside it is what the task waits for, if it is anything.
+    pub(crate) fn leave_body(&self, (thrown, waiting): (bool, Waiting), is_pending: bool) -> Waiting {
+        let inside = self.waiting.take();
+        let before = self.waiting.replace(inside.clone().or(waiting));
+        drop(before);
+        if !is_pending {
+            self.thrown.set(self.thrown.get() && thrown); // nobody else takes a request of the scope's
+        }
+        inside.filter(|_| is_pending)
     }
 
     /// Whether a cancellation is still to be taken: when the body ends or suspends without any leaf of ours having
@@ -158,7 +177,7 @@ impl Cancellation {
     /// Counts a request and sends it down. False if the task must be stepped, since it has one to take itself and
     /// nobody below is about to wake it.
     pub(crate) fn request(&self, way: &mut Way) -> bool {
-        self.requests.set(self.requests.get() + 1);
+        self.count();
         self.on_its_way.set(true);
         let below = self.waiting().filter(|below| below.takes_request());
         match below {
@@ -166,6 +185,11 @@ impl Cancellation {
             None => self.must_cancel.set(true),
         }
         !self.must_be_stepped()
+    }
+
+    /// Counts a request that goes another way: a scope's, to what its body waits for.
+    pub(crate) fn count(&self) {
+        self.requests.set(self.requests.get() + 1);
     }
 
     pub(crate) fn passed(&self) {

@@ -430,3 +430,87 @@ fn reading_or_writing_no_bytes_waited_for_readiness() {
         })
         .unwrap();
 }
+
+/// Polls two futures in one task, the first one first, as a foreign `join!` does.
+async fn join_both<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    let (mut first, mut second) = (None, None);
+    std::future::poll_fn(move |cx| {
+        if first.is_none()
+            && let Poll::Ready(result) = one.as_mut().poll(cx)
+        {
+            first = Some(result);
+        }
+        if second.is_none()
+            && let Poll::Ready(result) = other.as_mut().poll(cx)
+        {
+            second = Some(result);
+        }
+        if first.is_some() && second.is_some() {
+            return Poll::Ready((first.take().unwrap(), second.take().unwrap()));
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+#[test]
+fn a_timeout_in_one_branch_of_a_foreign_join_hit_a_sleep_in_the_other() {
+    let (slept, limited) = run(async {
+        let limited = oneloop::timeout(Duration::from_secs(1), async |_| sleep(Duration::from_secs(60)).await);
+        Ok(join_both(sleep(Duration::from_secs(5)), limited).await)
+    })
+    .unwrap();
+    assert!(slept.is_ok(), "it has nothing to do with the limit");
+    assert!(limited.unwrap_err().is_timeout());
+}
+
+#[test]
+fn a_timeout_in_one_branch_of_a_foreign_join_cancelled_the_task_that_the_other_awaits() {
+    run(async {
+        let ours = Rc::new(create_task(sleep(Duration::from_secs(60))));
+        let inner = ours.clone();
+        let limited = oneloop::timeout(Duration::from_secs(1), async move |_| (&*inner).await);
+        let others = create_task(async {
+            sleep(Duration::from_secs(5)).await?;
+            Ok(5)
+        });
+        let (limited, others) = join_both(limited, others.into_future()).await;
+        assert!(limited.unwrap_err().is_timeout());
+        assert_eq!(others?, 5, "it was awaited last, and so had the request");
+        assert!(ours.cancelled(), "the request went down to what the body awaits");
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// Decision 1: a scope drops a body that is at a foreign future, and gives the error in its place.
+#[test]
+fn a_timeout_around_a_foreign_future_in_a_foreign_join_ends_its_branch_alone() {
+    run(async {
+        let limited = oneloop::timeout(Duration::from_secs(1), async |_| {
+            std::future::pending::<()>().await;
+            Ok(())
+        });
+        let (limited, slept) = join_both(limited, sleep(Duration::from_secs(5))).await;
+        assert!(limited.is_err_and(|error: Error| error.is_timeout()));
+        slept
+    })
+    .unwrap();
+}
+
+/// A cancellation from outside goes on being one, whichever branch takes it.
+#[test]
+fn a_cancellation_from_outside_and_an_expiry_at_once_are_one_cancellation() {
+    run(async {
+        let task = create_task(async {
+            oneloop::timeout(Duration::from_secs(1), async |_| sleep(Duration::from_secs(60)).await).await
+        });
+        let cancels = task.clone();
+        here().call_later(Duration::from_secs(1), move || assert!(cancels.cancel()));
+        let result = task.await;
+        assert!(result.unwrap_err().is_cancelled());
+        Ok(())
+    })
+    .unwrap();
+}

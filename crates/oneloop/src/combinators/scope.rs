@@ -2,23 +2,26 @@
 //!
 //! Job: a scope may cancel its own task, and must later tell its own request from those of others. It counts the
 //! task's requests when it is entered, and takes its own back on the way out. Neighbours: `cancel.rs`, `timeouts.rs`,
-//! `taskgroups.rs`. Invariant: whatever a scope has requested it withdraws, also when it is dropped half-way.
+//! `taskgroups.rs`. Invariants: whatever a scope has requested it withdraws, also when it is dropped half-way; its
+//! request reaches what is inside of its body and nothing else, also where the body is one branch of a foreign `join!`.
 //!
 //! Counterparts: `Task.cancelling`, `Task.uncancel` as `timeouts.py` and `taskgroups.py` use them. A linked
 //! `CancellationTokenSource` of .NET knows by itself which of its sources was cancelled.
 
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll},
 };
 
 use super::timeouts::LoopError;
 use crate::{
-    cancel::take_cancellation,
+    cancel::{Waiting, cancel, take_cancellation},
     error::{Error, Result},
     loop_ref::{LoopRef, get_running_loop},
-    ready::TaskId,
+    ready::{Sleeper, TaskId},
 };
 
 /// The task that a scope was entered in.
@@ -26,6 +29,18 @@ use crate::{
 pub(crate) struct ScopeTask {
     pub(crate) event_loop: LoopRef,
     task: TaskId,
+    body: Rc<Body>,
+}
+
+/// What is known of a scope's body between two polls.
+#[derive(Default)]
+struct Body {
+    /// The scope has asked it to stop, and it has not been polled since.
+    requested: Cell<bool>,
+    /// What it waits for that can be cancelled in its place.
+    waiting: Cell<Waiting>,
+    /// Who polls it.
+    sleeper: Cell<Option<Sleeper>>,
 }
 
 impl ScopeTask {
@@ -36,7 +51,7 @@ impl ScopeTask {
     pub(crate) fn current(otherwise: &'static str) -> Result<ScopeTask> {
         let event_loop = get_running_loop()?;
         let task = event_loop.core.current.get().ok_or(Error::Runtime(otherwise))?;
-        Ok(ScopeTask { event_loop, task })
+        Ok(ScopeTask { event_loop, task, body: Rc::default() })
     }
 
     /// Its requests less withdrawals: `cancelling()`.
@@ -44,9 +59,30 @@ impl ScopeTask {
         self.event_loop.core.task(self.task).map_or(0, |task| task.header().cancellation.requests())
     }
 
-    /// Asks it to stop.
+    /// Asks what is inside of the scope's body to stop, and counts that as a request to the task.
     pub(crate) fn cancel(&self) {
+        let core = &self.event_loop.core;
+        let Some(task) = core.task(self.task).filter(|task| !task.is_done()) else { return };
+        task.header().cancellation.count();
+        let below = self.body.waiting.take();
+        self.body.waiting.set(below.clone());
+        if below.clone().is_some_and(|below| cancel(core, below)) {
+            return;
+        }
+        self.body.requested.set(true);
+        if !below.is_some_and(|below| below.is_ending()) {
+            core.wake(self.body.sleeper.take().unwrap_or(Sleeper::Task(self.task)));
+        }
+    }
+
+    /// Asks the task itself to stop, wherever it is.
+    pub(crate) fn cancel_task(&self) {
         self.event_loop.cancel_task(self.task);
+    }
+
+    /// The body has ended or is dropped: nothing waits any more.
+    pub(crate) fn leave_body(&self) {
+        drop((self.body.waiting.take(), self.body.sleeper.take()));
     }
 
     /// Takes one request back. Returns how many are left.
@@ -65,11 +101,22 @@ impl ScopeTask {
 /// Polls the body of a scope. If it is at a foreign future, which can't take a cancellation, the scope takes it
 /// instead, and the body is dropped.
 pub(crate) fn poll_body<T, E: LoopError>(
+    scope: &ScopeTask,
     body: Pin<&mut impl Future<Output = Result<T, E>>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<T, E>> {
-    match body.poll(cx) {
+    let (core, state) = (&scope.event_loop.core, &scope.body);
+    let outside = core.step.enter_body(state.requested.take());
+    let poll = body.poll(cx);
+    let before = state.waiting.replace(core.step.leave_body(outside, poll.is_pending()));
+    drop(before);
+    match poll {
         Poll::Pending if take_cancellation() => Poll::Ready(Err(Error::Cancelled.into())),
+        Poll::Pending => {
+            let before = state.sleeper.replace(Some(Sleeper::new(core, cx.waker())));
+            drop(before);
+            Poll::Pending
+        }
         poll => poll,
     }
 }

@@ -125,7 +125,7 @@ impl TaskGroup {
         *inner.parent.borrow_mut() = Some(parent.clone());
         inner.state.set(State::Entered);
         let abandoned = Abandoned(inner);
-        let result = inner.run(body).await;
+        let result = inner.run(&parent, body).await;
         inner.state.set(State::Exiting);
         let result = inner.exit(&parent, result).await;
         std::mem::forget(abandoned);
@@ -188,9 +188,9 @@ impl Inner {
     }
 
     /// The body, with a fence around it: its panic waits for the children, as its errors do.
-    async fn run<T>(&self, body: impl Future<Output = Result<T>>) -> Option<Result<T>> {
+    async fn run<T>(&self, parent: &ScopeTask, body: impl Future<Output = Result<T>>) -> Option<Result<T>> {
         let mut body = pin!(body);
-        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| poll_body(body.as_mut(), cx))) {
+        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| poll_body(parent, body.as_mut(), cx))) {
             Ok(poll) => poll.map(Some),
             Err(panic) => {
                 self.keep_first(panic);
@@ -240,7 +240,7 @@ impl Inner {
         }
         if parent.requests() > 0 {
             parent.uncancel();
-            parent.cancel(); // delivered at its next await: the errors have hidden it
+            parent.cancel_task(); // delivered at its next await: the errors have hidden it
         }
         Err(Error::group("unhandled errors in a TaskGroup", errors))
     }
@@ -275,7 +275,10 @@ impl Inner {
         // The parent isn't being cancelled by others: it is cancelled by this group, which takes that back on the way out.
         self.abort(parent);
         self.parent_cancel_requested.set(true);
-        parent.cancel();
+        match self.state.get() {
+            State::Exiting => parent.cancel_task(),
+            _ => parent.cancel(),
+        }
     }
 }
 
@@ -287,6 +290,7 @@ impl Drop for Abandoned<'_> {
         self.0.state.set(State::Abandoned);
         let parent = self.0.parent.borrow().clone();
         let Some(parent) = parent else { return };
+        parent.leave_body();
         self.0.abort(&parent);
         if self.0.parent_cancel_requested.take() {
             parent.uncancel();

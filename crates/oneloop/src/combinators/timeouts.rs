@@ -119,13 +119,13 @@ impl Timeout {
         }
         let task = ScopeTask::current("Timeout should be used inside a task")?;
         let requests = task.requests();
-        *inner.scope.borrow_mut() = Some((task, requests));
+        *inner.scope.borrow_mut() = Some((task.clone(), requests));
         inner.state.set(State::Entered);
         let entered = Entered(inner);
         self.reschedule(inner.when.get())?;
         let result = {
             let mut body = pin!(body);
-            poll_fn(|cx| poll_body(body.as_mut(), cx)).await
+            poll_fn(|cx| poll_body(&task, body.as_mut(), cx)).await
         };
         let ours = inner.leave();
         drop(entered);
@@ -187,6 +187,9 @@ impl Inner {
     fn leave(&self) -> bool {
         drop(self.alarm.take());
         let scope = self.scope.borrow().clone();
+        if let Some((task, _)) = &scope {
+            task.leave_body();
+        }
         match (self.state.get(), scope) {
             (State::Expiring, Some((task, requests))) => {
                 self.state.set(State::Expired);
