@@ -24,6 +24,8 @@ mod coding;
 mod connector;
 mod error;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod incoming;
 mod overrides;
 mod pool;

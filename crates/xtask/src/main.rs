@@ -8,6 +8,7 @@
 
 mod bench;
 mod ci;
+mod conformance_mutants;
 mod docs;
 mod ladder;
 mod lines;
@@ -32,6 +33,8 @@ usage: cargo xtask COMMAND
   mutants [NAME].. plant ten faults in a copy of the loop, one by one, and say what catches each
   parity [NN]...   run the trios in Python, C# and Rust, and compare what they print; --help has its options
   ladder           run the ladder's rungs on the demo site, and print what each costs
+  conformance-mutants [LINE]...
+                   take the branch of each rule in docs/conformance.md out, and see its tests fail
   docs [--check]   copy the pages' snippets and outputs anew from the files they name, or only compare them
   picture          draw the README's picture anew from a run of the demo
 ";
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "bench" => bench::main(rest),
         "ci" => ci::main(rest),
+        "conformance-mutants" => conformance_mutants::main(rest),
         "docs" => docs::main(rest),
         "mutants" => mutants::main(rest),
         "parity" => parity::main(rest),

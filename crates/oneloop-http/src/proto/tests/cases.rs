@@ -162,6 +162,7 @@ pub(super) const RESPONSES: &[Case] = &[
     case("LF after the size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\nhi\r\n0\r\n\r\n", Err(BadChunk)),
     case("CR after the size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\rhi\r\n0\r\n\r\n", Err(BadChunk)),
     case("LF after the data", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\n0\r\n\r\n", Err(BadChunk)),
+    case("junk for the CR after the data", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi?\n0\r\n\r\n", Err(BadChunk)),
     case("CR and junk after the data", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\rX0\r\n\r\n", Err(BadChunk)),
     case("two octets of junk after the data", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhiXX0\r\n\r\n", Err(BadChunk)),
     case("data longer than its size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi!\r\n0\r\n\r\n", Err(BadChunk)),
