@@ -15,17 +15,19 @@ use oneloop_trace::{Log, Recorder, chrome_trace, report};
 use crate::cli::Settings;
 use crate::run::Run;
 
+type Render = fn(&Log) -> String;
+
 /// What is to become of a run's record.
 pub(crate) struct Recording {
     recorder: Rc<Recorder>,
-    files: Vec<(PathBuf, File, fn(&Log) -> String)>,
+    files: Vec<(PathBuf, File, Render)>,
 }
 
 impl Recording {
     /// What the options ask for; `None` if nothing.
     pub(crate) fn wanted(settings: &Settings) -> Result<Option<Recording>, String> {
-        let asked: [(&Option<PathBuf>, fn(&Log) -> String); 2] =
-            [(&settings.trace, chrome_trace), (&settings.report, |log| report(log, "prober"))];
+        let page: Render = |log| report(log, "prober");
+        let asked = [(&settings.trace, chrome_trace as Render), (&settings.report, page)];
         let mut files = Vec::new();
         for (path, render) in asked {
             if let Some(path) = path {
