@@ -60,7 +60,7 @@ enum State {
 /// let when = oneloop::get_running_loop()?.time() + Duration::from_secs(1);
 /// let limit = oneloop::Timeout::new(Some(when));
 /// let slept = limit.enter(oneloop::sleep(Duration::from_secs(3600))).await; // async with limit:
-/// assert!(slept.is_err_and(|error: oneloop::Error| error.is_timeout()) && limit.expired());
+/// assert!(slept.is_err_and(|error| error.is_timeout()) && limit.expired());
 /// # Ok(()) })?;
 /// # Ok::<(), oneloop::Error>(())
 /// ```
@@ -112,7 +112,12 @@ impl Timeout {
     ///
     /// # Errors
     /// `Timeout`; what `body` gives; `Runtime` outside of a task, or if it was entered before.
-    pub async fn enter<T, E: LoopError>(&self, body: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn enter<T>(&self, body: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.enter_with(body).await
+    }
+
+    /// As `enter`, for a body that fails in its own vocabulary.
+    pub(crate) async fn enter_with<T, E: LoopError>(&self, body: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let inner = &*self.inner;
         if inner.state.get() != State::Created {
             return Err(Error::Runtime("Timeout has already been entered").into());
@@ -230,7 +235,7 @@ impl fmt::Debug for Timeout {
 ///     let result = oneloop::timeout(Duration::from_secs(1), async |_scope| {
 ///         oneloop::sleep(Duration::from_secs(3600)).await
 ///     });
-///     assert!(result.await.is_err_and(|error: oneloop::Error| error.is_timeout()));
+///     assert!(result.await.is_err_and(|error| error.is_timeout()));
 ///     Ok(())
 /// })?;
 /// # Ok::<(), oneloop::Error>(())
@@ -238,10 +243,10 @@ impl fmt::Debug for Timeout {
 ///
 /// # Errors
 /// `Timeout`, what `body` gives, or `Runtime` outside a task.
-pub async fn timeout<T, E: LoopError>(
+pub async fn timeout<T>(
     delay: impl Into<Option<Duration>>,
-    body: impl AsyncFnOnce(&Timeout) -> Result<T, E>,
-) -> Result<T, E> {
+    body: impl AsyncFnOnce(&Timeout) -> Result<T, Error>,
+) -> Result<T, Error> {
     let core = get_running_loop()?.core;
     timeout_at(delay.into().map(|delay| core.after(delay)), body).await
 }
@@ -250,10 +255,10 @@ pub async fn timeout<T, E: LoopError>(
 ///
 /// # Errors
 /// As [`timeout`].
-pub async fn timeout_at<T, E: LoopError>(
+pub async fn timeout_at<T>(
     when: impl Into<Option<Instant>>,
-    body: impl AsyncFnOnce(&Timeout) -> Result<T, E>,
-) -> Result<T, E> {
+    body: impl AsyncFnOnce(&Timeout) -> Result<T, Error>,
+) -> Result<T, Error> {
     let limit = Timeout::new(when.into());
     limit.enter(body(&limit)).await
 }

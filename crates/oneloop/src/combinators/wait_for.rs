@@ -80,7 +80,7 @@ pub async fn wait_for<T, E: LoopError, F: Started<Output = Result<T, E>>>(
         return wait_for_no_time(future).await;
     }
     let limit = Timeout::new(delay.map(|delay| event_loop.core.after(delay)));
-    limit.enter(future.into_future()).await
+    limit.enter_with(future.into_future()).await
 }
 
 async fn wait_for_no_time<T, E: LoopError, F: Started<Output = Result<T, E>>>(future: F) -> Result<T, E> {

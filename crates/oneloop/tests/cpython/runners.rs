@@ -311,6 +311,6 @@ fn a_result_that_cannot_be_shown() {
     let event_loop = EventLoop::new().unwrap();
     event_loop.set_debug(true);
     let told = reports(&event_loop);
-    drop(Runner::with_loop(event_loop).run(async { Ok(Mute) }).unwrap());
+    let Mute = Runner::with_loop(event_loop).run(async { Ok(Mute) }).unwrap();
     assert_eq!(told.text(), "");
 }

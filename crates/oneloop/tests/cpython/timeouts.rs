@@ -81,13 +81,13 @@ fn left_in_time() {
         let cm = limit(10 * SECOND);
         cm.enter(sleep(ms(10))).await?;
         assert!(!cm.expired() && cm.when().unwrap() > here().time());
-        timeout(None, async |cm: &Timeout| {
+        timeout(None, async |cm| {
             sleep(ms(10)).await?;
             assert!(!cm.expired() && cm.when().is_none());
-            Ok::<_, Error>(())
+            Ok(())
         })
         .await?;
-        timeout_at(None, async |cm: &Timeout| {
+        timeout_at(None, async |cm| {
             sleep(ms(10)).await?;
             assert!(!cm.expired() && cm.when().is_none());
             Ok(())
@@ -188,8 +188,8 @@ fn its_task_is_not_cancelled() {
 fn both_are_over_when_the_loop_comes_to_look() {
     run(async {
         let log = Log::default();
-        let result = timeout(HOUR, async |outer: &Timeout| {
-            let inner: Result<()> = timeout(ms(10), async |inner: &Timeout| {
+        let result = timeout(HOUR, async |outer| {
+            let inner: Result<()> = timeout(ms(10), async |inner| {
                 outer.reschedule(inner.when())?;
                 hour().await
             })
@@ -203,8 +203,8 @@ fn both_are_over_when_the_loop_comes_to_look() {
         result.await?;
         assert_eq!(log.text(), "cancelled");
         assert_eq!(here().time() - began, HOUR + ms(10));
-        let result = timeout(HOUR, async |outer: &Timeout| {
-            timeout(ms(10), async |inner: &Timeout| {
+        let result = timeout(HOUR, async |outer| {
+            timeout(ms(10), async |inner| {
                 outer.reschedule(inner.when())?;
                 hour().await
             })
@@ -224,7 +224,7 @@ fn it_is_moved_by_another_task() {
         let future = here().create_future();
         let (deadline1, lent) = (here().time() + 10 * SECOND, future.clone());
         let deadline2 = deadline1 + 20 * SECOND;
-        let task = create_task(timeout_at(deadline1, async move |cm: &Timeout| {
+        let task = create_task(timeout_at(deadline1, async move |cm| {
             lent.set_result(cm.clone())?;
             hour().await
         }));
@@ -285,7 +285,7 @@ fn it_is_entered_once() {
         cm.enter(async {
             let again: Result<()> = cm.enter(async { Ok(()) }).await;
             assert!(again.unwrap_err().to_string().contains("has already been entered"));
-            Ok::<_, Error>(())
+            Ok(())
         })
         .await?;
         let again: Result<()> = cm.enter(async { Ok(()) }).await;
@@ -307,7 +307,7 @@ fn it_can_be_moved_only_while_it_counts() {
     run(async {
         let cm = limit(ms(10));
         assert!(refused(&cm).contains("has not been entered"));
-        cm.enter(async { Ok::<_, Error>(()) }).await?;
+        cm.enter(async { Ok(()) }).await?;
         assert!(refused(&cm).contains("finished"));
         let cm = limit(ms(10));
         assert!(timed_out(cm.enter(hour()).await));
@@ -316,7 +316,7 @@ fn it_can_be_moved_only_while_it_counts() {
         cm.enter(async {
             assert!(hour().await.unwrap_err().is_cancelled());
             assert!(refused(&cm).contains("expiring"));
-            Ok::<_, Error>(())
+            Ok(())
         })
         .await
     })
@@ -330,7 +330,7 @@ fn it_needs_a_task_around_it() {
         let (cm, seen) = (limit(ms(10)), here().create_future());
         let (entered, tells) = (cm.clone(), seen.clone());
         here().call_soon(move || {
-            let mut entering = Box::pin(entered.enter(async { Ok::<_, Error>(()) }));
+            let mut entering = Box::pin(entered.enter(async { Ok(()) }));
             let Poll::Ready(result) = poll_with(Waker::noop(), entering.as_mut()) else { unreachable!() };
             tells.set_result(result.unwrap_err().to_string()).unwrap();
         });
