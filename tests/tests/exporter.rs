@@ -240,6 +240,31 @@ fn prometheus_scrapes_it_as_the_page_says() {
 }
 
 #[test]
+fn the_pages_modules_and_command_lines_are_good_ones() {
+    let folder = Folder::new();
+    let manifest = documented("kind: ConfigMap");
+    let (_, rest) = manifest.split_once("modules.yml: |\n").expect("the modules");
+    let modules: String =
+        rest.lines().take_while(|line| line.starts_with("    ")).map(|line| format!("{}\n", &line[4..])).collect();
+    let modules = folder.write("modules.yml", modules);
+    program::run(program::prober().arg("check-config").arg(&modules)).expect_code(0);
+    // The arguments of the pod and of the service, with a port of the system's choice.
+    let args =
+        manifest.lines().find_map(|line| line.trim().strip_prefix("args: [serve, ")).expect("the pod's arguments");
+    let args = args.trim_end_matches(']').split(", ").map(|word| word.trim_matches('"').replace(":9115", ":0"));
+    let args: Vec<_> =
+        args.map(|word| word.replace("/etc/prober/modules.yml", &modules.display().to_string())).collect();
+    let unit = documented("ExecStart=");
+    let line =
+        unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/prober serve ")).expect("the unit");
+    let line = line.replace(":9115", ":0").replace("/etc/prober/modules.yml", &modules.display().to_string());
+    for words in [args, line.split(' ').map(str::to_owned).collect()] {
+        let service = Service::start(program::prober().arg("serve").args(&words), "serving at http://");
+        assert_ne!(service.address().port(), 0, "{words:?}");
+    }
+}
+
+#[test]
 fn promtool_finds_no_fault_in_the_pages_rules_configurations_and_metrics() {
     const NAME: &str = "promtool_finds_no_fault_in_the_pages_rules_configurations_and_metrics";
     if !need::promtool(NAME) {

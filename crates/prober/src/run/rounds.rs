@@ -55,6 +55,8 @@ impl Engine {
             if self.rounds.until_ok {
                 known = self.failed.take();
                 known.sort_by_key(|target| target.index);
+                // Several addresses of one URL may have failed.
+                known.dedup_by_key(|target| target.index);
             }
             let used_up = self.rounds.count.is_some_and(|count| round + 1 >= count);
             if used_up || known.is_empty() || self.failed_early.get() {

@@ -124,6 +124,40 @@ fn the_first_failure_ends_everything_when_asked_for() {
 }
 
 #[test]
+fn after_ctrl_c_the_file_is_there_under_its_name_as_a_whole_document() {
+    let gate = Arc::new(Gate::default());
+    let asked = gate.clone();
+    let server = Server::start(move |stream, _| {
+        asked.arrive();
+        respond(stream, "200 OK", "", "");
+        false
+    });
+    let path = crate::scratch("endless.json");
+    let mut command = prober(&["-i", "10ms", "--format", "json", "-o", &path.display().to_string(), &server.url("/")]);
+    let mut child = command.stderr(std::process::Stdio::null()).spawn().expect("the program starts");
+    // The third is asked for only when the second has its result.
+    gate.wait_for(3);
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().is_ok_and(|status| status.success()));
+    assert_eq!(child.wait().expect("an end").code(), Some(130));
+    let written = std::fs::read_to_string(&path).expect("the results");
+    let results: serde_json::Value = serde_json::from_str(&written).expect("a whole document");
+    assert!(results.as_array().is_some_and(|results| results.len() >= 2), "{written}");
+}
+
+#[test]
+fn a_url_whose_addresses_fail_is_repeated_once_a_round() {
+    // Nobody listens there on either address of the name.
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let url = format!("http://localhost:{port}/");
+    let run = ran(&mut prober(&["--until-ok", "-c", "3", "-i", "0", "--all-addresses", "--format", "jsonl", &url]));
+    assert_eq!(run.code, Some(1));
+    let rounds = |round: u64| run.json().iter().filter(|result| result["round"] == round).count();
+    assert_eq!((rounds(0), rounds(1), rounds(2)), (2, 2, 2), "{}", run.stdout);
+}
+
+#[test]
 fn no_host_has_more_probes_than_allowed_and_none_is_lost() {
     let most = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
     let seen = most.clone();
