@@ -10,7 +10,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    fmt,
+    fmt, io,
     rc::Rc,
 };
 
@@ -47,7 +47,7 @@ impl LoopRef {
     /// otherwise. Replaces the handler that was there.
     ///
     /// # Errors
-    /// `Io` when the signal can't be caught, or no descriptor is left.
+    /// `Io` for what is no signal, for one that can't be caught, or when no descriptor is left.
     pub fn add_signal_handler(&self, signal: i32, callback: impl FnMut() + 'static) -> Result<()> {
         self.catch_signal(signal, callback).map(drop)
     }
@@ -64,6 +64,7 @@ impl LoopRef {
         if self.is_closed() {
             return Err(Error::Runtime("Event loop is closed"));
         }
+        check_signal(signal)?;
         self.remove_signal_handler(signal);
         let mut pipe = SignalPipe::new([signal])?;
         let registration = Registration::with(self.core.clone(), &mut pipe, Interest::READABLE)?;
@@ -101,6 +102,20 @@ impl LoopRef {
             self.remove_signal_handler(signal);
         }
     }
+}
+
+/// Refuses what is no signal, and what no program can catch: signal-hook panics at both (`unix_events.py:
+/// _check_signal`, `add_signal_handler`).
+fn check_signal(signal: i32) -> Result<()> {
+    const LAST: i32 = if cfg!(target_os = "linux") { 64 } else { 31 };
+    /// SIGILL, SIGFPE, SIGKILL, SIGSEGV and SIGSTOP.
+    const UNCATCHABLE: [i32; 5] = [4, 8, 9, 11, if cfg!(target_os = "linux") { 19 } else { 17 }];
+    let why = match signal {
+        1..=LAST if UNCATCHABLE.contains(&signal) => format!("sig {signal} cannot be caught"),
+        1..=LAST => return Ok(()),
+        _ => format!("invalid signal number {signal}"),
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why).into())
 }
 
 impl fmt::Debug for Signals {

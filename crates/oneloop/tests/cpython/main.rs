@@ -6,6 +6,7 @@
 
 mod as_completed;
 mod barriers;
+mod base_events;
 mod conditions;
 mod events;
 mod futures;
@@ -19,7 +20,9 @@ mod queues;
 mod runners;
 mod semaphores;
 mod shields;
+mod streams;
 mod taskgroups;
+mod tasks;
 mod timeouts;
 mod wait_for;
 mod waits;
