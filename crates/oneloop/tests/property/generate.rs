@@ -56,6 +56,11 @@ pub(crate) struct Generator {
     callbacks: u64,
 }
 
+/// The names of all operations that can end well.
+pub(crate) fn operations() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().copied().chain([ALWAYS]).flatten().copied().filter(|name| *name != "fail")
+}
+
 /// The program of this number.
 pub(crate) fn program(number: u64) -> Value {
     let mut generator = Generator {
