@@ -16,28 +16,25 @@ pub(crate) const FAULTS: [Fault; 10] = [
     Fault {
         name: "no-snapshot",
         what: "a turn runs until nothing is ready, not what was ready when it began",
-        edits: &[
-            (
-                "event_loop.rs",
-                "let mut batch = core.ready.replace(core.spare.take());\n        for next in batch.drain(..) {",
-                "let pop = || core.ready.borrow_mut().pop_front();\n        while let Some(next) = pop() {",
-            ),
-            ("event_loop.rs", "core.spare.set(batch);", ""),
-        ],
+        edits: &[("event_loop.rs", "let count = core.ready.borrow().len();", "let count = usize::MAX;")],
     },
     Fault {
         name: "lifo",
         what: "the newest of what is ready runs first",
-        edits: &[("event_loop.rs", "in batch.drain(..) {", "in batch.drain(..).rev() {")],
+        edits: &[(
+            "event_loop.rs",
+            "let count = core.ready.borrow().len();",
+            "let count = core.ready.borrow().len();\n        core.ready.borrow_mut().make_contiguous().reverse();",
+        )],
     },
     Fault {
         name: "inline-wake",
         what: "who waits for a future runs inside of set_result, as in C#",
         edits: &[(
-            "future.rs",
-            "Waiter::Wake(_, waker) => core.fence(|| waker.wake()),",
-            "Waiter::Wake(_, waker) => {
-            core.fence(|| waker.wake());
+            "waiters.rs",
+            "Waiter::Wake(_, sleeper) => core.wake(sleeper),",
+            "Waiter::Wake(_, sleeper) => {
+            core.wake(sleeper);
             let last = core.ready.borrow_mut().pop_back();
             match last {
                 Some(Ready::Step(id)) if core.current.get() != Some(id) => {
@@ -55,12 +52,12 @@ pub(crate) const FAULTS: [Fault; 10] = [
         name: "two-lists",
         what: "of those who wait for a future the tasks are told first, the callbacks after them",
         edits: &[(
-            "future.rs",
-            "Waiters::Many(list) => list.into_iter().for_each(|waiter| schedule(core, waiter)),",
+            "waiters.rs",
+            "Waiters::Many(list) => list.into_iter().for_each(|waiter| waiter.schedule(core)),",
             "Waiters::Many(list) => {
                 let (tasks, callbacks): (Vec<_>, Vec<_>) =
                     list.into_iter().partition(|waiter| matches!(waiter, Waiter::Wake(..)));
-                tasks.into_iter().chain(callbacks).for_each(|waiter| schedule(core, waiter));
+                tasks.into_iter().chain(callbacks).for_each(|waiter| waiter.schedule(core));
             }",
         )],
     },
@@ -93,9 +90,10 @@ pub(crate) const FAULTS: [Fault; 10] = [
             ),
             ("combinators/gather.rs", "let listener = Listener::new({", "let listener = Listener::at_once({"),
             (
-                "future.rs",
-                "        Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),\n    }",
-                "        Waiter::Notify(listener, which) if listener.1 => listener.run(which),\n        Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),\n    }",
+                "waiters.rs",
+                "Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),",
+                "Waiter::Notify(listener, which) if listener.1 => listener.run(which),
+            Waiter::Notify(listener, which) => core.push(Ready::Notify(listener, which)),",
             ),
         ],
     },
@@ -111,7 +109,15 @@ pub(crate) const FAULTS: [Fault; 10] = [
     Fault {
         name: "cancelled-twice",
         what: "a cancellation that went down to what a task waits for is thrown into the task as well",
-        edits: &[("cancel.rs", "self.must_cancel.set(!taken);", "self.must_cancel.set(true);")],
+        edits: &[(
+            "cancel.rs",
+            "            Some(below) => way.down(below),",
+            "            Some(below) => {
+                way.down(below);
+                self.must_cancel.set(true);
+                return true;
+            }",
+        )],
     },
     Fault {
         name: "barging-lock",
