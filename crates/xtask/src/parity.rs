@@ -116,8 +116,11 @@ fn row(toolbox: &Toolbox, trio: &Trio, options: &Options) -> Row {
 }
 
 fn cell(toolbox: &Toolbox, trio: &Trio, language: Language, options: &Options) -> Cell {
-    if let Some(why) = toolbox.lacks(language).or_else(|| toolbox.too_old(language, trio)) {
+    if let Some(why) = toolbox.lacks(language) {
         return Cell::Skipped(why);
+    }
+    if let Some(why) = toolbox.too_old(language, trio) {
+        return Cell::TooNew(why);
     }
     let mut outcome = Cell::Same;
     for _ in 0..options.repeat {
@@ -155,6 +158,12 @@ fn verdict(toolbox: &Toolbox, rows: &[Row]) -> Result<String, String> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    let skipped = toolbox.missing().iter().map(|why| format!("\n         SKIPPED {why}")).collect::<String>();
+    let too_new = rows.iter().flat_map(|row| row.cells.iter().map(move |cell| (row, cell)));
+    let too_new = too_new.filter_map(|(row, cell)| match cell {
+        Cell::TooNew(why) => Some(format!("{}: {why}", row.name)),
+        _ => None,
+    });
+    let skipped = toolbox.missing().into_iter().chain(too_new);
+    let skipped = skipped.map(|why| format!("\n         SKIPPED {why}")).collect::<String>();
     Ok(format!("{} trios in {}{skipped}", rows.len(), toolbox.versions().join(", ")))
 }

@@ -69,9 +69,16 @@ fn find() -> Option<PathBuf> {
     if let Some(versions) = manager.and_then(|root| std::fs::read_dir(root.join("versions")).ok()) {
         programs.extend(versions.flatten().map(|version| version.path().join("bin/python3")));
     }
-    programs.into_iter().find(|program| {
-        let check = "import sys; sys.exit(sys.version_info < (3, 13))";
-        let status = Command::new(program).args(["-c", check]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    })
+    programs.into_iter().find(|program| is_at_least(program, (3, 13)))
+}
+
+/// Whether the machine has what can be installed.
+pub(crate) fn is_an_older_one_here() -> bool {
+    is_at_least(Path::new("python3"), (3, 11))
+}
+
+fn is_at_least(program: &Path, (major, minor): (u32, u32)) -> bool {
+    let check = format!("import sys; sys.exit(sys.version_info < ({major}, {minor}))");
+    let status = Command::new(program).args(["-c", &check]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }

@@ -19,6 +19,8 @@ pub(crate) enum Cell {
     Failed(String),
     /// The machine lacks what it needs.
     Skipped(String),
+    /// It needs a newer Python than the machine has, and no registry of packages carries one: said, but no fault.
+    TooNew(String),
 }
 
 /// One trio.
@@ -35,14 +37,14 @@ impl Cell {
             Cell::AsDeclared => ("as declared", "36"),
             Cell::Differs(_) => ("DIFFERS", "31;1"),
             Cell::Failed(_) => ("FAILED", "31;1"),
-            Cell::Skipped(_) => ("skipped", "33"),
+            Cell::Skipped(_) | Cell::TooNew(_) => ("skipped", "33"),
         }
     }
 
     /// What is wrong with it, if anything is. Where nothing may be skipped, a skip is wrong.
     pub(crate) fn fault(&self, may_not_skip: bool) -> Option<String> {
         match self {
-            Cell::Same | Cell::AsDeclared => None,
+            Cell::Same | Cell::AsDeclared | Cell::TooNew(_) => None,
             Cell::Differs(diff) => Some(diff.clone()),
             Cell::Failed(failure) => Some(failure.clone()),
             Cell::Skipped(why) => may_not_skip.then(|| format!("skipped, and with CI set nothing may be: {why}")),
@@ -84,7 +86,7 @@ fn summary(rows: &[Row]) -> String {
     let count = |is: fn(&Cell) -> bool| rows.iter().flat_map(|row| &row.cells).filter(|cell| is(cell)).count();
     let bad = count(|cell| matches!(cell, Cell::Differs(_) | Cell::Failed(_)));
     let (same, declared) = (count(|cell| matches!(cell, Cell::Same)), count(|cell| matches!(cell, Cell::AsDeclared)));
-    let skipped = count(|cell| matches!(cell, Cell::Skipped(_)));
+    let skipped = count(|cell| matches!(cell, Cell::Skipped(_) | Cell::TooNew(_)));
     format!("{} trios: {same} same, {declared} as declared, {bad} differ, {skipped} skipped", rows.len())
 }
 
