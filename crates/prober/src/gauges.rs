@@ -141,7 +141,10 @@ fn http(outcome: &Outcome) -> Vec<Sample> {
     let version = answered.and_then(crate::report::jsonl::version).and_then(|version| version.parse().ok());
     samples.extend([
         Sample::new(&CONTENT_LENGTH, answered.map_or(0.0, content_length)),
-        Sample::new(&BODY_LENGTH, answered.filter(|_| !is_redirect).map_or(0.0, |hop| hop.body_bytes as f64)),
+        Sample::new(
+            &BODY_LENGTH,
+            answered.filter(|_| !is_redirect).map_or(0.0, |hop| hop.decoded_bytes.unwrap_or(hop.body_bytes) as f64),
+        ),
         Sample::new(&REDIRECTS, redirects as f64),
         Sample::new(&SSL, f64::from(u8::from(answered.is_some_and(|hop| hop.tls.is_some())))),
         Sample::new(&STATUS, f64::from(outcome.status().unwrap_or(0))),

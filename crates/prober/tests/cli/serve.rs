@@ -259,6 +259,27 @@ fn a_host_name_goes_into_the_request_and_a_contradiction_is_refused() {
 }
 
 #[test]
+fn the_length_of_a_compressed_body_is_what_it_was_before() {
+    const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x57\xc8\xc0\x4e\x02\x00\xf6\xd2\x53\x38\x1d\x00\x00\x00"; // "hello" five times
+    let site = Server::start(|stream, _| {
+        let length = GZIP.len();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        let _ = stream.write_all(&[head.as_bytes(), GZIP].concat());
+        false
+    });
+    let modules = file(
+        "gzip.yml",
+        "modules:\n  gzip:\n    prober: http\n    http:\n      compression: gzip\n      fail_if_body_not_matches_regexp: ['^(hello ?){5}$']\n",
+    );
+    let exporter = Exporter::start(&["--config.file", &modules.display().to_string()]);
+    let (_, text) = exporter.probe(&site.url("/"), "&module=gzip");
+    assert!(has(&text, "probe_success 1") && has(&text, "probe_http_uncompressed_body_length 29"), "{text}");
+    assert!(has(&text, &format!("probe_http_content_length {}", GZIP.len())), "{text}");
+}
+
+#[test]
 fn no_page_shows_a_secret() {
     let site = Server::site();
     let modules = file(
