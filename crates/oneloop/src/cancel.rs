@@ -220,9 +220,16 @@ impl Cancellation {
     }
 
     /// A step ends with `Pending`. True if the task must be stepped again to take a request of its own making.
+    #[inline]
     pub(crate) fn suspend(&self, core: &Core) -> bool {
         self.waiting.swap(&core.step.waiting);
-        if self.must_cancel.take() && !self.waiting().is_some_and(|below| cancel(core, below)) {
+        self.must_cancel.get() && self.send_down_own(core)
+    }
+
+    #[cold]
+    fn send_down_own(&self, core: &Core) -> bool {
+        self.must_cancel.set(false); // before: what is below may be waiting for this task, and pass the request back
+        if !self.waiting().is_some_and(|below| cancel(core, below)) {
             self.must_cancel.set(true);
         }
         self.must_be_stepped()

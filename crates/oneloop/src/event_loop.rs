@@ -17,7 +17,9 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     future::Future,
+    mem,
     ops::Deref,
     panic::{Location, resume_unwind},
     rc::{Rc, Weak},
@@ -175,8 +177,9 @@ impl EventLoop {
         self.core.check_can_run()?;
         self.core.running.set(true);
         let _entered = self.core.enter();
+        let mut batch = VecDeque::new();
         loop {
-            self.run_once()?;
+            self.run_once(&mut batch)?;
             if self.core.stopping.take() {
                 return Ok(());
             }
@@ -194,8 +197,9 @@ impl Deref for EventLoop {
 
 // ANCHOR: run_once
 impl LoopRef {
-    /// One turn. Everything that ever runs on the loop runs from here.
-    fn run_once(&self) -> Result<()> {
+    /// One turn. Everything that ever runs on the loop runs from here. `batch` is empty before and after: its memory
+    /// and the queue's take turns.
+    fn run_once(&self, batch: &mut VecDeque<Ready>) -> Result<()> {
         let core = &*self.core;
         core.turn.set(core.turn.get() + 1);
         core.observe_turn();
@@ -227,9 +231,8 @@ impl LoopRef {
         }
 
         // 4. Run what is ready now, and nothing that becomes ready meanwhile.
-        let count = core.ready.borrow().len();
-        for _ in 0..count {
-            let Some(next) = core.next_ready() else { break };
+        mem::swap(batch, &mut core.ready.borrow_mut());
+        while let Some(next) = batch.pop_front() {
             match next {
                 Ready::Step(task) => core.step(task),
                 Ready::Timer(timer) => core.fence(|| core.fire(timer)),
@@ -244,10 +247,6 @@ impl LoopRef {
 // ANCHOR_END: run_once
 
 impl Core {
-    fn next_ready(&self) -> Option<Ready> {
-        self.ready.borrow_mut().pop_front()
-    }
-
     /// Queues what other threads have left.
     fn open_letters(&self) {
         if !self.inbox.has_letters() {
@@ -387,7 +386,7 @@ pub(crate) struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         let before = self.before.take();
-        let left = RUNNING.try_with(|running| std::mem::replace(&mut *running.borrow_mut(), before));
+        let left = RUNNING.try_with(|running| mem::replace(&mut *running.borrow_mut(), before));
         if let Ok(Some(core)) = left {
             core.running.set(false);
         }
