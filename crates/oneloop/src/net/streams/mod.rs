@@ -6,6 +6,7 @@
 //!
 //! Counterparts: `streams.py`; `TcpClient`, `TcpListener` and `System.IO.Pipelines`.
 
+mod datagram;
 mod reader;
 mod server;
 mod transport;
@@ -21,6 +22,7 @@ use std::{
     rc::Rc,
 };
 
+pub use datagram::{DatagramProtocol, DatagramTransport, create_datagram_endpoint};
 pub use reader::StreamReader;
 pub use server::Server;
 use transport::{Socket, Transport};
