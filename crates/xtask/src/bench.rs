@@ -23,6 +23,7 @@ usage: cargo xtask bench [CASE]... [OPTIONS]
 CASE is one of W1 to W6 and M1 to M6, or W or M for all of that kind; without one, all are run.
 
   --quick        smaller counts and fewer rounds: for looking, not for quoting
+  --deep         W6 counts the instructions of the million URLs too: a quarter of an hour more
   --rounds N     how often each program runs, 5 unless told
   --providers    also build and measure the other TLS providers (W1)
   --built        take prober and the peers as they were last built
@@ -36,6 +37,7 @@ const CASES: [&str; 12] = ["W1", "W2", "W3", "W4", "W5", "W6", "M1", "M2", "M3",
 struct Plan {
     cases: Vec<&'static str>,
     quick: bool,
+    deep: bool,
     rounds: usize,
     providers: bool,
     built: bool,
@@ -44,12 +46,20 @@ struct Plan {
 
 impl Plan {
     fn parse(arguments: &[String]) -> Result<Plan, String> {
-        let mut plan =
-            Plan { cases: Vec::new(), quick: false, rounds: 0, providers: false, built: false, write: false };
+        let mut plan = Plan {
+            cases: Vec::new(),
+            quick: false,
+            deep: false,
+            rounds: 0,
+            providers: false,
+            built: false,
+            write: false,
+        };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--quick" => plan.quick = true,
+                "--deep" => plan.deep = true,
                 "--providers" => plan.providers = true,
                 "--built" => plan.built = true,
                 "--write" => plan.write = true,
