@@ -52,7 +52,6 @@ fn locations_are_resolved_against_the_url_and_host_is_computed_anew() {
         ("//b/x", "/x", "b"),
         ("http://b:81/x#frag", "/x", "b:81"),
         ("http://[::1]/", "/", "[::1]"),
-        ("", "/d/e", "a:8080"),
     ] {
         virtually(async move {
             let answers = vec![redirect(302, location)];
@@ -245,5 +244,13 @@ fn the_body_of_a_redirect_is_not_drained_without_bound() {
         assert_eq!(session.get("http://a/").exchange(&exchange).send().await.unwrap().status(), 200);
         assert!(exchange.hops()[0].body_bytes < 256 * 1024);
         assert_eq!(seen.connections.get(), 2);
+    });
+}
+
+#[test]
+fn an_empty_location_is_none_and_the_answer_is_the_callers() {
+    virtually(async {
+        let (outcome, requests, _) = follow(vec![redirect(302, "")], |session| session.get("http://a/x")).await;
+        assert_eq!((outcome, requests.len()), (Ok(302), 1));
     });
 }
