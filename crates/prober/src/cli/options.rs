@@ -213,8 +213,8 @@ pub(super) struct ConnectionOptions {
     #[arg(long, conflicts_with_all = ["proxy", "keepalive"])]
     pub(super) all_addresses: bool,
 
-    /// HTTP proxy: [http://][user:password@]host[:port]
-    #[arg(short = 'x', long, value_name = "URL")]
+    // Not a comment for rustdoc, which would take the brackets for links.
+    #[arg(short = 'x', long, value_name = "URL", help = "HTTP proxy: [http://][user:password@]host[:port]")]
     pub(super) proxy: Option<String>,
 
     /// User and password for the proxy
@@ -424,8 +424,13 @@ pub(super) struct ServeOptions {
     #[arg(long, value_name = "DUR", default_value = "0.5", value_parser = values::pause)]
     pub(super) timeout_offset: Duration,
 
-    /// Probe only what matches: *.example.org, host:8080, 10.0.0.0/8, https://example.org/*
-    #[arg(long, value_name = "PATTERN", value_parser = Pattern::parse)]
+    // Not a comment for rustdoc, which would ask for a link.
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        value_parser = Pattern::parse,
+        help = "Probe only what matches: *.example.org, host:8080, 10.0.0.0/8, https://example.org/*"
+    )]
     pub(super) allow_target: Vec<Pattern>,
 
     /// Probes at once, at most; more are answered with 503
