@@ -23,6 +23,8 @@ async def main():
         print("main cleans up")
 
 
+# A program that was started in the background may have been told to ignore Ctrl-C; this one asks for it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     asyncio.run(main())
 except KeyboardInterrupt:
