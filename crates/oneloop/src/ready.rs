@@ -9,8 +9,8 @@
 //! - A waker holds a task's id and the inbox, never the future: it is `Send + Sync` though tasks are neither, and a
 //!   waker that outlives its task finds nothing and does nothing.
 //! - A task is in the queue at most once: its `scheduled` flag is set when it is pushed, cleared when its step begins.
-//! - No wake is lost: whoever adds to the inbox sets `pending` *after* adding, and the loop clears it *before*
-//!   taking. (`ready/model.rs` has loom try the interleavings.)
+//! - No wake is lost: whoever adds to the inbox adds and sets `pending` under one lock, and the loop clears it
+//!   *before* it takes. (`ready/model.rs` has loom try the interleavings.)
 //!
 //! Counterparts: `BaseEventLoop._ready` with `call_soon_threadsafe` and its self-pipe; `SynchronizationContext.Post`.
 
