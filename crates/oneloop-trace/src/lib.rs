@@ -37,5 +37,5 @@ pub use chrome::chrome_trace;
 pub use fold::{Counts, State, TaskState, TaskView, check};
 pub use log::{By, Ended, Log, Record, What};
 pub use recorder::Recorder;
-pub use report::report;
+pub use report::{escaped, report};
 pub use svg::turns_svg;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::log::{By, Ended, Log, What};
+use crate::report::escaped;
 
 const LABELS: usize = 150;
 const COLUMN: usize = 96;
@@ -176,8 +177,4 @@ impl Picture {
             );
         }
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -7,6 +7,8 @@
 use std::fmt::Write;
 use std::str::Chars;
 
+use oneloop_trace::escaped;
+
 const CELL_WIDTH: f64 = 8.4;
 const LINE_HEIGHT: usize = 19;
 const MARGIN: usize = 16;
@@ -52,7 +54,7 @@ pub(crate) fn draw(command: &str, output: &str) -> String {
          role=\"img\" aria-label=\"the output of {label}\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n\
          <g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"14\" fill=\"{FOREGROUND}\">\n",
-        label = escape(command)
+        label = escaped(command)
     );
     for (row, line) in lines.iter().enumerate() {
         let baseline = MARGIN + row * LINE_HEIGHT + 14;
@@ -85,7 +87,7 @@ fn draw_run(svg: &mut String, run: &Run, baseline: usize) {
     let _ = writeln!(
         svg,
         "<text x=\"{x:.1}\" y=\"{baseline}\" textLength=\"{length:.1}\" lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\"{style}>{}</text>",
-        escape(indented)
+        escaped(indented)
     );
 }
 
@@ -163,10 +165,6 @@ fn change(look: &mut Look, codes: &str) {
             _ => {}
         }
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
