@@ -214,7 +214,14 @@ pub(crate) async fn tunnel(
     let Some(status) = answer else { return Ok(()) };
     exchange.hop().proxy_status = Some(status);
     if !status.is_success() {
-        let message = format!("the proxy {proxy} refused a tunnel to {authority}: {status}");
+        let hint = match status {
+            http::StatusCode::PROXY_AUTHENTICATION_REQUIRED if authorization.is_some() => {
+                " (it does not accept the credentials that were given)"
+            }
+            http::StatusCode::PROXY_AUTHENTICATION_REQUIRED => " (it wants credentials, and none were given)",
+            _ => "",
+        };
+        let message = format!("the proxy {proxy} refused a tunnel to {authority}: {status}{hint}");
         return Err(Error::new(ErrorKind::Proxy, message).with_detail(status.as_str().to_owned()));
     }
     if left {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use client_support::{Names, OK, Peer, pause, scripted, scripted_with, spawn, virtually};
+use client_support::{Names, OK, noting, pause, scripted, scripted_with, spawn, virtually};
 use oneloop::net::AsyncWriteExt;
 use oneloop_http::proto::Limits;
 use oneloop_http::resolver::Family;
@@ -249,28 +249,6 @@ fn one_address_alone_is_a_choice_and_so_is_a_given_one() {
     assert_eq!(connected(|s| s, Some("203.0.113.9")), ["203.0.113.9"]);
 }
 
-/// A session whose peers answer 200, and the requests with the addresses that they came to.
-type Requests = Rc<RefCell<Vec<(String, String)>>>;
-
-fn noting() -> (SessionBuilder, Requests) {
-    let seen = Requests::default();
-    let log = seen.clone();
-    let session = ClientSession::builder().resolver(Names::one()).connector(move |remote: SocketAddr| {
-        let (ours, theirs) = oneloop::net::duplex(64 * 1024);
-        let log = log.clone();
-        spawn(async move {
-            let mut peer = Peer::on(theirs);
-            while let Some(request) = peer.request().await {
-                log.borrow_mut().push((remote.to_string(), request));
-                peer.send(OK).await;
-            }
-            Ok(())
-        });
-        std::future::ready(Ok(ours))
-    });
-    (session, seen)
-}
-
 #[test]
 fn resolve_and_connect_to_change_the_way_and_not_the_request() {
     virtually(async {
@@ -313,76 +291,6 @@ fn a_host_of_the_callers_choice_lasts_until_another_host() {
         session.build().unwrap().get("http://a/1").header("host", "virtual.example:8").send().await.unwrap();
         let hosts: Vec<_> = seen.requests.borrow().iter().map(|text| text.lines().nth(1).unwrap().to_owned()).collect();
         assert_eq!(hosts, ["Host: virtual.example:8", "Host: virtual.example:8", "Host: b"]);
-    });
-}
-
-#[test]
-fn a_plain_url_is_asked_of_the_proxy_whole() {
-    virtually(async {
-        let (session, seen) = noting();
-        let session = session
-            .proxy("http://user:pw@proxy.example:3128".parse().unwrap())
-            .no_proxy("direct.example")
-            .build()
-            .unwrap();
-        session.get("http://u:p@a.example:81/x?y#z").send().await.unwrap();
-        session.get("http://direct.example/x").send().await.unwrap();
-        session.get("http://a.example/").header("Proxy-Authorization", "mine").send().await.unwrap();
-        let seen = seen.borrow();
-        let (at, request) = &seen[0];
-        assert_eq!(at, "192.0.2.1:3128");
-        assert!(request.starts_with("GET http://a.example:81/x?y HTTP/1.1\r\nHost: a.example:81\r\n"), "{request}");
-        assert!(request.contains("Proxy-Authorization: Basic dXNlcjpwdw==\r\n"));
-        let (at, request) = &seen[1];
-        assert_eq!(at, "192.0.2.1:80");
-        assert!(request.starts_with("GET /x HTTP/1.1\r\n") && !request.contains("Proxy-Authorization"), "{request}");
-        assert_eq!(seen[2].1.matches("Proxy-Authorization").count(), 1);
-        assert!(seen[2].1.contains("Proxy-Authorization: mine"));
-    });
-}
-
-#[test]
-fn what_goes_wrong_at_a_proxy_is_the_proxys_and_no_credentials_go_on() {
-    for (answer, detail) in [
-        ("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "407"),
-        ("HTTP/1.1 502 Bad Gateway\r\n\r\n", "502"),
-        ("HTTP/1.1 200 OK\r\n\r\nleft over", "TrailingBytes"),
-        ("", "empty-reply"),
-        ("nonsense", "bad-start-line"),
-        ("HTTP/1.1 200", "truncated-head"),
-    ] {
-        virtually(async move {
-            let (session, seen) = scripted(move |_, mut peer| async move {
-                peer.request().await;
-                peer.send(answer).await;
-            });
-            let session = session.proxy("u:p@proxy".parse().unwrap()).header("User-Agent", "me").build().unwrap();
-            let request = session.get("https://example.org/").header("Authorization", "secret");
-            let exchange = Exchange::new();
-            let error = request.exchange(&exchange).send().await.unwrap_err();
-            assert_eq!(
-                (error.kind(), error.detail(), error.phase()),
-                (ErrorKind::Proxy, detail, Some(Phase::Connect)),
-                "{error}"
-            );
-            assert_eq!(exchange.hops()[0].proxy_status.is_some(), matches!(detail, "407" | "502" | "TrailingBytes"));
-            let requests = seen.requests.borrow();
-            assert_eq!(
-                requests[0],
-                "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\nUser-Agent: me\r\n\
-                 Proxy-Authorization: Basic dTpw\r\n\r\n"
-            );
-            assert_eq!(requests.len(), 1);
-        });
-    }
-    virtually(async {
-        let session = ClientSession::builder().resolver(Names::one()).connector(|_| {
-            let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-            std::future::ready(Err::<oneloop::net::DuplexStream, _>(refused.into()))
-        });
-        let session = session.proxy("proxy".parse().unwrap()).build().unwrap();
-        let error = session.get("http://example.org/").send().await.unwrap_err();
-        assert_eq!((error.kind(), error.detail()), (ErrorKind::Proxy, "ConnectionRefused"));
     });
 }
 

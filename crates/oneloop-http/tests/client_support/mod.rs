@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -141,3 +141,26 @@ impl Peer {
 }
 
 pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// Requests, each with the address that it came to.
+pub(crate) type Requests = Rc<RefCell<Vec<(String, String)>>>;
+
+/// A session whose peers answer 200, and what they were asked.
+pub(crate) fn noting() -> (SessionBuilder, Requests) {
+    let seen = Requests::default();
+    let log = seen.clone();
+    let session = ClientSession::builder().resolver(Names::one()).connector(move |remote: SocketAddr| {
+        let (ours, theirs) = duplex(64 * 1024);
+        let log = log.clone();
+        spawn(async move {
+            let mut peer = Peer::on(theirs);
+            while let Some(request) = peer.request().await {
+                log.borrow_mut().push((remote.to_string(), request));
+                peer.send(OK).await;
+            }
+            Ok(())
+        });
+        std::future::ready(Ok(ours))
+    });
+    (session, seen)
+}
