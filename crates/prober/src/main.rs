@@ -14,6 +14,7 @@ mod escape;
 mod exit;
 mod expect;
 mod exposition;
+mod files;
 mod gauges;
 mod input;
 mod job;
@@ -37,7 +38,7 @@ use std::rc::Rc;
 use cli::{Format, Settings, Task};
 use colour::Palette;
 use exit::Ending;
-use run::{Parts, Run, SummaryPlace, warn};
+use run::{Closing, Parts, Run, SummaryPlace, warn};
 
 fn main() -> ExitCode {
     let (task, settings) = match cli::parse(std::env::args_os().collect(), is_watched()) {
@@ -72,6 +73,8 @@ fn is_watched() -> bool {
 
 /// Does what was asked for. An error is a sentence for stderr: nothing was probed.
 fn perform(task: Task, settings: Settings) -> Result<Run, String> {
+    let sources = if let Task::Probe(sources) = &task { sources.as_slice() } else { &[] };
+    files::check(&settings, sources)?;
     let recording = recording::Recording::wanted(&settings)?;
     match task {
         Task::Probe(sources) => {
@@ -155,7 +158,7 @@ fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Res
     let secrets = Rc::new(escape::Secrets::new(settings.spec.all_secrets()));
     let prober = probe::Prober::new(Rc::new(settings.spec.clone()), ca_pem, !plain)
         .map_err(|message| secrets.hidden(&message))?;
-    let destination = output::Destination::open(settings.output.as_deref())?;
+    let destination = Rc::new(output::Destination::open(settings.output.as_deref())?);
     let on_terminal = std::io::stderr().is_terminal();
     let variable = |name: &str| std::env::var_os(name);
     let unicode = colour::speaks_unicode(variable);
@@ -168,6 +171,11 @@ fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Res
         (false, true, None) => Some(SummaryPlace::AfterResults(colours)),
         _ => Some(SummaryPlace::Stderr(palette(on_terminal))),
     };
+    let wrap = destination.is_terminal.then_some(columns);
+    let wrap_summary = match summary {
+        Some(SummaryPlace::Stderr(_)) => on_terminal.then_some(columns),
+        _ => wrap,
+    };
     let open_files = limits::raise_open_files();
     let parallel = limits::fit_parallelism(settings.parallel_max, open_files);
     if parallel < settings.parallel_max {
@@ -179,7 +187,7 @@ fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Res
     Ok(Parts {
         input,
         prober,
-        reporter: report::Reporter::new(&settings, colours, columns, secrets),
+        reporter: report::Reporter::new(&settings, colours, columns, wrap, secrets),
         destination,
         recorded: settings.trace.is_some() || settings.report.is_some(),
         parallel,
@@ -189,9 +197,6 @@ fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Res
         max_time: settings.spec.max_time,
         announced: Vec::new(),
         show_progress: on_terminal && !settings.quiet,
-        summary,
-        table: settings.stats,
-        histogram: settings.histogram,
-        columns,
+        closing: Closing { summary, table: settings.stats, histogram: settings.histogram, columns, wrap: wrap_summary },
     })
 }

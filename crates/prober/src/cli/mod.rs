@@ -2,7 +2,7 @@
 //!
 //! Option names are curl's where curl has one. Everything that can be wrong with the words themselves is found here,
 //! before the loop starts, and ends with exit status 2; what can be wrong with a URL is a result of that probe.
-//! Reading order: `options.rs` (the definition), `values.rs`, `request.rs`, then [`parse`].
+//! Reading order: `options/` (the definition), `values.rs`, `request.rs`, then [`parse`].
 //! Neighbours: `main` calls [`parse`]; `input` reads the sources; `run`, `probe` and `report` read the settings.
 //! Counterparts: `argparse` in Python, `System.CommandLine` in .NET.
 

@@ -25,7 +25,7 @@ pub(crate) struct Stats {
     pub(crate) failed: BTreeMap<&'static str, u64>,
     /// Attempts that were followed by another one.
     pub(crate) repeated: u64,
-    /// Results whose time may be more than 5 % the prober's own.
+    /// Results that are marked because the prober was slow.
     pub(crate) lagged: u64,
     /// The largest of their lags.
     pub(crate) worst_lag: Duration,
@@ -160,10 +160,11 @@ impl Stats {
         Some([at(0.0)?, at(0.5)?, at(0.95)?, at(1.0)?])
     }
 
-    /// The median of the prober's own share and of the times, in milliseconds, where the first is more than 5 % of the other.
+    /// The median of the prober's own share and of the times, in milliseconds, where the first is more than 5 % of the
+    /// other and of a size that shows in the number that is printed for each.
     pub(crate) fn untrustworthy(&self) -> Option<(f64, f64)> {
         let (lag, median) = (self.lag.percentile(0.5)?, self.headers.percentile(0.5)?);
-        (lag > 0.05 * median).then_some((lag, median))
+        (lag > 0.05 * median && lag >= 0.1).then_some((lag, median))
     }
 }
 

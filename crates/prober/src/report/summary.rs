@@ -6,7 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::text::put;
-use super::{Reporter, histogram};
+use super::{Reporter, histogram, wrap};
 use crate::colour::Palette;
 use crate::escape;
 use crate::exit::Ending;
@@ -16,6 +16,8 @@ use crate::exit::Ending;
 pub(crate) struct Notes {
     pub(crate) elapsed: Duration,
     pub(crate) ending: Ending,
+    /// Whether the built-in site was probed.
+    pub(crate) is_demo: bool,
     /// How often starting was held up because too many results waited for an earlier one.
     pub(crate) held_back: u64,
     /// The parallelism in the end, where it had to be lowered for want of file descriptors.
@@ -32,6 +34,8 @@ pub(crate) struct Notes {
     pub(crate) histogram: bool,
     /// How wide the place is.
     pub(crate) columns: usize,
+    /// The same, if it is a terminal.
+    pub(crate) wrap: Option<usize>,
 }
 
 impl Reporter {
@@ -72,20 +76,12 @@ impl Reporter {
         if notes.histogram {
             histogram::draw(out, palette, stats, notes.columns);
         }
-        let mut note = |text: String| drop(writeln!(out, "{warn}note:{reset} {text}"));
-        if let Some((lag, median)) = stats.untrustworthy() {
-            note(format!(
-                "the prober itself was slow: {lag:.2} ms of the median {median:.2} ms may be its own; \
-                 fewer at once measure better (--parallel-max)"
-            ));
-        } else if stats.lagged > 0 {
-            note(format!(
-                "in {} of {count} results more than 5 % of the time may be the prober's own (at worst {:.2} ms; text marks \
-                 them ~); fewer at once measure better (--parallel-max)",
-                stats.lagged,
-                stats.worst_lag.as_secs_f64() * 1e3
-            ));
-        }
+        let mut note = |text: String| {
+            drop(write!(out, "{warn}note:{reset} "));
+            wrap::sentence(out, &text, "note: ".len(), "note: ".len(), notes.wrap);
+            put(out, "\n");
+        };
+        self.own_share(notes, &mut note);
         if notes.held_back > 0 {
             note("starting paused while 10,000 finished results waited for an earlier one (--format jsonl does not wait)".to_owned());
         }
@@ -105,5 +101,36 @@ impl Reporter {
             });
         }
         self.secrets.hide(out, from);
+    }
+
+    /// Says how much of the times may be the prober's own, where that is worth a word.
+    fn own_share(&self, notes: &Notes, note: &mut impl FnMut(String)) {
+        let (stats, count) = (&self.stats, self.stats.finished());
+        let marked = match self.marks {
+            true => format!("~ marks {} of {count} results", stats.lagged),
+            false => format!("in {} of {count} results", stats.lagged),
+        };
+        let worst = stats.worst_lag.as_secs_f64() * 1e3;
+        if notes.is_demo {
+            if stats.lagged > 0 {
+                note(format!(
+                    "{marked}: the demo's servers run on the prober's own thread, so their work (up to {worst:.0} ms at the \
+                     start, when all handshakes come at once) is part of these times; other servers' is not"
+                ));
+            }
+            return;
+        }
+        if stats.lagged > 0 {
+            note(format!(
+                "{marked}: more than 5 % of the time, at worst {worst:.1} ms, may be the prober's own and not the \
+                 server's; fewer at once measure better (--parallel-max)"
+            ));
+        }
+        if let Some((lag, median)) = stats.untrustworthy() {
+            note(format!(
+                "of the median of {median:.2} ms, {lag:.2} ms may be the prober's own, because so many are probed at once; \
+                 fewer at once measure better (--parallel-max)"
+            ));
+        }
     }
 }

@@ -3,16 +3,17 @@
 //! The number is the seed's: milliseconds from the start of the probe to the end of the response headers. For a probe
 //! that has no response it is the time until it failed. Everything that a server can influence is escaped.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use oneloop_http::{Hop, Phase};
 
 use super::certificate::Certificate;
-use super::{Outcome, Render};
+use super::{Outcome, Render, wrap};
 use crate::cli::Settings;
 use crate::colour::Palette;
-use crate::escape;
+use crate::escape::{self, Secrets};
 use crate::job::Job;
 use crate::target::Target;
 
@@ -27,11 +28,15 @@ pub(crate) struct Text {
     verbose: bool,
     /// The widest URL started so far, within bounds.
     width: usize,
+    /// How wide the terminal is, if it is one.
+    wrap: Option<usize>,
+    /// Hidden before a sentence is broken: a secret of two words must not escape in two lines.
+    secrets: Rc<Secrets>,
 }
 
 impl Text {
-    pub(crate) fn new(settings: &Settings, palette: Palette) -> Text {
-        Text { palette, verbose: settings.verbose, width: NARROWEST }
+    pub(crate) fn new(settings: &Settings, palette: Palette, wrap: Option<usize>, secrets: Rc<Secrets>) -> Text {
+        Text { palette, verbose: settings.verbose, width: NARROWEST, wrap, secrets }
     }
 
     /// Appends the line of one result.
@@ -71,7 +76,11 @@ impl Text {
         if let Some(failure) = &outcome.failure {
             put(out, if outcome.lagged() { " " } else { "  " });
             put(out, bad);
-            escape::terminal(out, &failure.message);
+            // Mark, URL, status, time, and what divides them.
+            let at = "FAIL  ".len() + self.width.max(columns) + "  200".len() + "  123456.78ms".len() + "  ".len();
+            let mut message = Vec::new();
+            escape::terminal(&mut message, &self.secrets.hidden(&failure.message));
+            wrap::sentence(out, &String::from_utf8_lossy(&message), at, "FAIL  ".len(), self.wrap);
             put(out, reset);
         }
         if job.attempt > 1 {

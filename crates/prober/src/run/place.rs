@@ -1,6 +1,6 @@
 //! A place among the probes in flight: taken when a probe starts, given back whatever becomes of it.
 //!
-//! Neighbours: the engine in `run` makes one for each probe. Invariants: every job that was started gets a result, even
+//! Neighbours: `engine` makes one for each probe. Invariants: every job that was started gets a result, even
 //! when its probe panics or is cancelled by `--fail-early`; a probe that found no descriptor is put back and gets none yet.
 //! Counterparts: `async with semaphore` in asyncio; `SemaphoreSlim.Release` in a `finally` in C#.
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use oneloop_http::Exchange;
 
-use super::Engine;
+use super::engine::Engine;
 use crate::job::Job;
 use crate::report::Outcome;
 use crate::target::Failure;

@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use oneloop::sleep;
 
-use super::{Engine, warn};
+use super::engine::Engine;
+use super::warn;
 use crate::exit::Ending;
 use crate::input::{Input, InputError};
 use crate::job::Job;
@@ -97,7 +98,7 @@ impl Engine {
         loop {
             if self.failed_early.get() {
                 self.again.borrow_mut().clear();
-                self.hosts.iter().for_each(super::Hosts::forget_waiting);
+                self.hosts.iter().for_each(super::hosts::Hosts::forget_waiting);
                 self.input_ended.set(true);
             }
             let job = if self.may_start_again() {

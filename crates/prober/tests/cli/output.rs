@@ -226,3 +226,32 @@ fn help_and_version_go_to_stdout_and_end_well() {
         assert!(run.stdout.contains("prober"));
     }
 }
+
+#[test]
+fn one_file_is_never_written_twice_nor_over_the_list() {
+    let (path, url) = (scratch("twice"), Server::site().url("/ok"));
+    let name = path.display().to_string();
+    let roundabout =
+        format!("{}/./{}", path.parent().expect("a folder").display(), path.file_name().expect("a name").display());
+    for options in [
+        ["--trace", &name, "--report", &name],
+        ["-o", &name, "--trace", &roundabout],
+        ["--report", &roundabout, "-o", &name],
+    ] {
+        let run = ran(prober(&options).arg(&url));
+        assert_eq!(run.code, Some(2), "{options:?}: {}", run.stdout);
+        assert!(run.stderr.contains("would both write to"), "{options:?}: {}", run.stderr);
+        assert!(!path.exists(), "{options:?}: nothing was opened");
+    }
+    let list = file("list", &url);
+    let link = scratch("link");
+    std::os::unix::fs::symlink(&list, &link).expect("a link");
+    for option in ["-o", "--trace", "--report"] {
+        let run = ran(prober(&[option, &link.display().to_string()]).arg(at(&list)));
+        assert_eq!(run.code, Some(2), "{option}: {}", run.stderr);
+        assert!(run.stderr.contains("would overwrite the list"), "{option}: {}", run.stderr);
+        assert_eq!(std::fs::read_to_string(&list).ok().as_ref(), Some(&url), "the list is as it was");
+    }
+    let run = ran(prober(&["-o", "/dev/null", "--trace", "/dev/null"]).arg(&url));
+    assert_eq!(run.code, Some(0), "what is written to a device is not lost: {}", run.stderr);
+}

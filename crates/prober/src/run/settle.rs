@@ -1,0 +1,103 @@
+//! What follows from a result: another attempt, another round, the end of everything, the other addresses of a name.
+//!
+//! Neighbours: `place` hands in each outcome; what is to start again goes to the engine's queue, which the feeder in
+//! `rounds` empties first. Invariant: each attempt is reported once, and the last one judges.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use crate::exit::Ending;
+use crate::job::Job;
+use crate::report::{Outcome, Then};
+use crate::target::Target;
+
+impl Engine {
+    /// The time that this URL gets.
+    pub(super) fn limit(&self, target: &Target) -> Duration {
+        self.announced.timeout(target).unwrap_or(self.max_time)
+    }
+
+    /// What counts as failed when the run is over.
+    pub(super) fn failures(&self, ending: &Ending) -> u64 {
+        match (self.announced.is_empty(), self.never_passed.get()) {
+            (false, _) => self.announced.judge(ending),
+            (true, Some(left)) => left as u64,
+            (true, None) => self.reporter.borrow().stats.failures(),
+        }
+    }
+
+    /// One attempt has ended: reports it, and sees to what follows from it.
+    pub(super) fn settle(self: &Rc<Engine>, job: Job, outcome: &Outcome) {
+        self.announced.compare(&job.target, outcome);
+        let again = job.attempt <= self.rounds.retry && !self.failed_early.get() && may_pass_next_time(outcome);
+        let then = match again {
+            true => Then::AnotherAttempt,
+            false if job.is_last() => Then::Nothing,
+            false => Then::Others,
+        };
+        self.output.append(|out| self.reporter.borrow_mut().finished(&job, outcome, then, out));
+        if again {
+            return self.repeat_later(job);
+        }
+        if outcome.failure.is_none() {
+            return;
+        }
+        if self.rounds.until_ok {
+            match job.target.url.is_ok() {
+                true => self.failed.borrow_mut().push(job.target),
+                false => self.hopeless.set(self.hopeless.get() + 1),
+            }
+        } else if self.rounds.fail_early && !self.failed_early.replace(true) {
+            // Their places are dropped, and what they report ends up here.
+            for task in self.tasks.take() {
+                // Of one that has ended, nothing is left to be cancelled.
+                task.cancel();
+            }
+            self.pump();
+        }
+    }
+
+    /// Makes a job of each address that the name of `job` has; `job` becomes the first. Where there is none, `job` stays
+    /// as it is, and fails as it would without `--all-addresses`.
+    pub(super) async fn spread(&self, job: &mut Job, limit: Duration) -> oneloop::Result<()> {
+        let Ok(url) = job.target.url.clone() else { return Ok(()) };
+        let Some(url::Host::Domain(name)) = url.host() else { return Ok(()) };
+        let addresses = match oneloop::wait_for(limit, self.prober.resolve(name)).await {
+            Ok(addresses) => addresses,
+            Err(error) if error.is_cancelled() => return Err(oneloop::Error::Cancelled),
+            Err(_) => return Ok(()),
+        };
+        job.siblings = Some(Rc::new(Cell::new(addresses.len())));
+        let others = addresses.iter().skip(1).map(|address| Job { address: Some(*address), ..job.clone() });
+        others.for_each(|other| self.queue_again(other));
+        job.address = addresses.first().copied();
+        Ok(())
+    }
+
+    fn repeat_later(self: &Rc<Engine>, mut job: Job) {
+        job.attempt += 1;
+        self.delayed.set(self.delayed.get() + 1);
+        let engine = self.clone();
+        // The handle only serves to cancel.
+        drop(self.event_loop.call_later(self.rounds.retry_delay, move || {
+            engine.delayed.set(engine.delayed.get() - 1);
+            engine.queue_again(job);
+            engine.pump();
+        }));
+    }
+}
+
+/// May another attempt end better? Errors of transport may be gone, and so may 408, 429 and 5xx; a bad certificate, a
+/// bad URL or an expectation that was missed is there to stay.
+fn may_pass_next_time(outcome: &Outcome) -> bool {
+    match outcome.kind() {
+        Some("status") => matches!(outcome.status(), Some(408 | 429 | 500..=599)),
+        Some(
+            "resolve" | "resolve-timeout" | "connect" | "connect-timeout" | "tls-handshake" | "tls-timeout" | "proxy"
+            | "send" | "receive" | "local" | "timeout" | "ttfb-timeout" | "empty-reply" | "protocol" | "truncated-body",
+        ) => true,
+        _ => false,
+    }
+}
