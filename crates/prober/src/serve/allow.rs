@@ -106,7 +106,8 @@ impl Allowed {
         self.names(url) || self.0.iter().any(|pattern| pattern.covers(address))
     }
 
-    fn names(&self, url: &Url) -> bool {
+    /// Whether a pattern matches the URL or its host, whatever its address.
+    pub(super) fn names(&self, url: &Url) -> bool {
         self.0.is_empty() || self.0.iter().any(|pattern| pattern.names(url))
     }
 }

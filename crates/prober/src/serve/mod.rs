@@ -8,6 +8,7 @@
 //! recent targets. Counterpart: blackbox_exporter's `main.go` and `prober/handler.go`.
 
 pub(crate) mod allow;
+mod fuzzing;
 mod metrics;
 mod pages;
 mod probing;
@@ -30,6 +31,7 @@ use crate::output::Destination;
 use crate::probe::Prober;
 use crate::run::{self, Run, warn};
 use allow::Allowed;
+pub(crate) use fuzzing::judge_scrape;
 use metrics::Metrics;
 use pages::Recent;
 

@@ -45,7 +45,7 @@ impl Exporter {
                 return refuse(message);
             }
         };
-        let limit = match time_limit(request, module.timeout, self.serving.timeout_offset) {
+        let limit = match time_limit(&request.headers, module.timeout, self.serving.timeout_offset) {
             Ok(limit) => limit,
             Err(message) => return refuse(message),
         };

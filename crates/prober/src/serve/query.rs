@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use oneloop_http::server::Request;
+use oneloop_http::proto::Headers;
 use url::form_urlencoded;
 
 use super::LONGEST;
 use crate::modules::DEFAULT;
 
 /// Longer than this is no target, module or host name.
-const LONGEST_VALUE: usize = 2_048;
+pub(super) const LONGEST_VALUE: usize = 2_048;
+
+/// Where Prometheus says how long it waits.
+pub(super) const SCRAPE_TIMEOUT: &str = "X-Prometheus-Scrape-Timeout-Seconds";
 
 /// The parameters of `/probe`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -56,13 +59,12 @@ impl Query {
 }
 
 /// The time for a probe: what the scraper allows less the offset, or the module's own, if that is shorter.
-pub(super) fn time_limit(request: &Request, module: Option<Duration>, offset: Duration) -> Result<Duration, String> {
-    const HEADER: &str = "X-Prometheus-Scrape-Timeout-Seconds";
-    let allowed = match request.headers.get(HEADER).map(|value| std::str::from_utf8(value).map(str::parse::<f64>)) {
+pub(super) fn time_limit(headers: &Headers, module: Option<Duration>, offset: Duration) -> Result<Duration, String> {
+    let allowed = match headers.get(SCRAPE_TIMEOUT).map(|value| std::str::from_utf8(value).map(str::parse::<f64>)) {
         None => LONGEST,
         Some(Ok(Ok(0.0))) => LONGEST,
         Some(Ok(Ok(seconds))) if seconds > 0.0 && seconds <= 86_400.0 => Duration::from_secs_f64(seconds),
-        Some(_) => return Err(format!("{HEADER} is not a number of seconds")),
+        Some(_) => return Err(format!("{SCRAPE_TIMEOUT} is not a number of seconds")),
     };
     let left = allowed.saturating_sub(offset);
     Ok(match module {

@@ -4,8 +4,12 @@
 //! `probe` (one probe), `report` (what is printed).
 //! Around them: `input` streams the list, `output` streams the results, `exit` maps endings to numbers.
 //! The program never touches mio or rustls; it stands on oneloop-http, which stands on oneloop.
+//!
+//! A library only so that the fuzz targets reach what a scrape may ask ([`fuzzing`]); `bin/prober.rs` calls [`main`], and
+//! nothing else here is for others.
 
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 mod cli;
 mod colour;
@@ -15,6 +19,8 @@ mod exit;
 mod expect;
 mod exposition;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gauges;
 mod input;
 mod job;
@@ -40,7 +46,8 @@ use colour::Palette;
 use exit::Ending;
 use run::{Closing, Parts, Run, SummaryPlace, warn};
 
-fn main() -> ExitCode {
+/// The program: reads its arguments, does what they ask for, and gives the exit status.
+pub fn main() -> ExitCode {
     let (task, settings) = match cli::parse(std::env::args_os().collect(), is_watched()) {
         Ok(parsed) => parsed,
         Err(answer) => {
