@@ -20,6 +20,7 @@ use std::{
 
 use crate::{
     cancel::{CancelTarget, cancel},
+    cancel_message::Reason,
     debug::panic_message,
     error::{Error, Result},
     event_loop::{Core, running},
@@ -144,7 +145,7 @@ impl<T: 'static> AnyFuture<T> {
     pub(crate) fn into_result(self) -> Result<T> {
         match self.outcome() {
             Outcome::Finished(result) => result,
-            Outcome::Cancelled => Err(Error::Cancelled),
+            Outcome::Cancelled(reason) => Err(reason.raise()),
             Outcome::Panicked(payload) => resume_unwind(payload),
             Outcome::Pending => Err(Error::InvalidState("Result is not set.")),
             Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
@@ -160,7 +161,8 @@ impl<T: 'static> AnyFuture<T> {
 /// A future of whatever type, to be watched.
 pub(crate) trait Watched {
     fn is_done(&self) -> bool;
-    fn is_cancelled(&self) -> bool;
+    /// Why it was cancelled, if it was. Counts as told.
+    fn reason(&self) -> Option<Reason>;
 
     /// Its error or panic, if it ended with one. Counts as seen.
     fn failure(&self) -> Option<Failure>;
@@ -197,8 +199,11 @@ impl<T: 'static> Watched for AnyFuture<T> {
         self.done()
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.cancelled()
+    fn reason(&self) -> Option<Reason> {
+        match &*self.state().outcome.borrow() {
+            Outcome::Cancelled(reason) => Some(reason.tell()),
+            _ => None,
+        }
     }
 
     fn failure(&self) -> Option<Failure> {

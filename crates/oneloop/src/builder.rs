@@ -14,6 +14,7 @@ use slab::Slab;
 
 use crate::{
     cancel::Step,
+    cancel_message::Messages,
     clock::Clock,
     debug::DebugMode,
     error::Result,
@@ -77,6 +78,7 @@ impl Builder {
             clock,
             current: Cell::new(None),
             step: Step::default(),
+            messages: Messages::default(),
             signals: RefCell::default(),
             watches: RefCell::default(),
             jobs: Jobs::default(),

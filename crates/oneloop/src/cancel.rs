@@ -17,6 +17,7 @@ use std::{
     cell::Cell,
     ptr,
     rc::Rc,
+    sync::Arc,
     task::{RawWakerVTable, Waker},
 };
 
@@ -43,8 +44,11 @@ pub(crate) trait CancelTarget {
     }
 }
 
-/// The way of a request: those who are still to have it, the next one last.
-pub(crate) struct Way(Vec<Hop>);
+/// The way of a request: those who are still to have it, the next one last, and what its maker says.
+pub(crate) struct Way {
+    hops: Vec<Hop>,
+    pub(crate) message: Option<Arc<str>>,
+}
 
 enum Hop {
     Down(Rc<dyn CancelTarget>),
@@ -54,20 +58,29 @@ enum Hop {
 impl Way {
     /// Sends the request on to `target`. Of several, the last that is named here has it first.
     pub(crate) fn down(&mut self, target: Rc<dyn CancelTarget>) {
-        self.0.push(Hop::Down(target));
+        self.hops.push(Hop::Down(target));
     }
 }
 
 /// Cancels `target` of this loop, or rather the innermost of what it waits for. False if it is done.
 pub(crate) fn cancel(core: &Core, target: Rc<dyn CancelTarget>) -> bool {
+    send(core, target, None)
+}
+
+/// As `cancel`, with a sentence that goes along.
+pub(crate) fn cancel_because(core: &Core, target: Rc<dyn CancelTarget>, message: &str) -> bool {
+    send(core, target, Some(message.into()))
+}
+
+fn send(core: &Core, target: Rc<dyn CancelTarget>, message: Option<Arc<str>>) -> bool {
     if !target.takes_request() {
         return false;
     }
-    let mut way = Way(vec![Hop::Down(target)]);
-    while let Some(hop) = way.0.pop() {
+    let mut way = Way { hops: vec![Hop::Down(target)], message };
+    while let Some(hop) = way.hops.pop() {
         match hop {
             Hop::Down(target) => {
-                way.0.push(Hop::Up(target.clone()));
+                way.hops.push(Hop::Up(target.clone()));
                 target.request(core, &mut way);
             }
             Hop::Up(target) => target.passed(),
@@ -135,8 +148,12 @@ impl Step {
 
     /// Whether a cancellation is still to be taken: when the body ends or suspends without any leaf of ours having
     /// seen it, the task itself takes it.
-    pub(crate) fn take_undelivered(&self) -> bool {
-        self.thrown.take()
+    pub(crate) fn take_thrown(&self, core: &Core) -> bool {
+        let taken = self.thrown.take();
+        if taken {
+            core.messages.deliver(core);
+        }
+        taken
     }
 
     /// What belongs to the step of one task, while another one is stepped inside of it (an eager start).
@@ -176,13 +193,16 @@ impl Cancellation {
 
     /// Counts a request and sends it down. False if the task must be stepped, since it has one to take itself and
     /// nobody below is about to wake it.
-    pub(crate) fn request(&self, way: &mut Way) -> bool {
+    pub(crate) fn request(&self, core: &Core, task: TaskId, way: &mut Way) -> bool {
         self.count();
         self.on_its_way.set(true);
         let below = self.waiting().filter(|below| below.takes_request());
         match below {
             Some(below) => way.down(below),
-            None => self.must_cancel.set(true),
+            None => {
+                self.must_cancel.set(true);
+                core.messages.request(core, task, way.message.as_ref());
+            }
         }
         !self.must_be_stepped()
     }
@@ -229,8 +249,10 @@ impl Cancellation {
     #[cold]
     fn send_down_own(&self, core: &Core) -> bool {
         self.must_cancel.set(false); // before: what is below may be waiting for this task, and pass the request back
-        if !self.waiting().is_some_and(|below| cancel(core, below)) {
-            self.must_cancel.set(true);
+        let below = self.waiting().filter(|below| below.takes_request());
+        match below {
+            Some(below) => drop(send(core, below, core.messages.send_on(core))),
+            None => self.must_cancel.set(true),
         }
         self.must_be_stepped()
     }
@@ -268,7 +290,7 @@ impl Cancellation {
 /// The first thing that a leaf does when it is polled: if a cancellation was thrown into the current task, the leaf
 /// takes it and returns `Err(Cancelled)`, even when its value is there (rule 30: a late cancel wins).
 pub(crate) fn take_cancellation() -> bool {
-    with_running(|core| core.step.thrown.take()).unwrap_or(false)
+    with_running(|core| core.step.take_thrown(core)).unwrap_or(false)
 }
 
 /// The leaf is dropped, in the step in which it was polled. A request must not go where nobody waits.

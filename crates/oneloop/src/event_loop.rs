@@ -32,6 +32,7 @@ use crate::{
     any_future::EnsureFuture,
     builder::Builder,
     cancel::Step,
+    cancel_message::Messages,
     clock::Clock,
     debug::DebugMode,
     error::{Error, Result},
@@ -96,6 +97,7 @@ pub(crate) struct Core {
     pub(crate) current: Cell<Option<TaskId>>,
     /// What the leaves of that step have to say about cancellation.
     pub(crate) step: Step,
+    pub(crate) messages: Messages,
     pub(crate) signals: RefCell<Signals>,
     pub(crate) watches: RefCell<crate::watch::Watches>,
     /// What runs on other threads for this loop.
@@ -162,7 +164,7 @@ impl EventLoop {
         ran?;
         match future.outcome() {
             Outcome::Finished(result) => result,
-            Outcome::Cancelled => Err(Error::Cancelled),
+            Outcome::Cancelled(reason) => Err(reason.raise()),
             Outcome::Panicked(payload) => resume_unwind(payload),
             Outcome::Pending => Err(Error::Runtime("Event loop stopped before Future completed.")),
             Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),

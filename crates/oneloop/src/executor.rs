@@ -27,6 +27,7 @@ use slab::Slab;
 pub use thread_pool::ThreadPoolExecutor;
 
 use crate::{
+    cancel_message::Reason,
     context::{current_values, with_values},
     error::{Error, Result},
     event_loop::{Core, running},
@@ -164,7 +165,7 @@ impl LoopRef {
                 let _ = future.complete(match given {
                     Some(Ok(result)) => Outcome::Finished(result),
                     Some(Err(payload)) => Outcome::Panicked(payload),
-                    None => Outcome::Cancelled,
+                    None => Outcome::Cancelled(Reason::NONE),
                 });
             }
         };

@@ -23,6 +23,7 @@ use std::{
 
 use crate::{
     cancel::{CancelTarget, not_waiting_for, take_cancellation},
+    cancel_message::Reason,
     error::{Error, Result},
     event_loop::{Core, running},
     handle::Listener,
@@ -35,8 +36,8 @@ pub(crate) enum Outcome<T> {
     Pending,
     /// It ended by itself. The error may be a `Cancelled` that somebody put there as a value: gather does.
     Finished(Result<T>),
-    /// It was cancelled.
-    Cancelled,
+    /// It was cancelled, for a reason that the canceller may have given.
+    Cancelled(Reason),
     /// Its body panicked; the payload is re-raised in whoever awaits it.
     Panicked(Box<dyn Any + Send>),
     /// The result was moved out to the one who awaited it by value.
@@ -75,7 +76,7 @@ impl<T> FutureState<T> {
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        matches!(*self.outcome.borrow(), Outcome::Cancelled)
+        matches!(*self.outcome.borrow(), Outcome::Cancelled(_))
     }
 
     /// Whether it failed, and nobody has taken the error or a copy of it.
@@ -103,7 +104,7 @@ impl<T> FutureState<T> {
         let mut outcome = self.outcome.borrow_mut();
         match *outcome {
             Outcome::Pending => Outcome::Pending,
-            Outcome::Cancelled => Outcome::Cancelled,
+            Outcome::Cancelled(ref reason) => Outcome::Cancelled(reason.tell()),
             Outcome::Finished(Err(ref error)) => Outcome::Finished(Err(self.show(error))),
             _ => std::mem::replace(&mut *outcome, Outcome::Taken),
         }
@@ -188,7 +189,7 @@ impl<T: 'static> Awaiting<T> {
                 Err(error) => Err(error),
             },
             Outcome::Finished(result) => result,
-            Outcome::Cancelled => Err(Error::Cancelled),
+            Outcome::Cancelled(reason) => Err(reason.raise()),
             Outcome::Panicked(payload) => resume_unwind(payload),
             Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
         };

@@ -15,6 +15,7 @@ use std::{
 
 use crate::{
     cancel::cancel,
+    cancel_message::shown,
     debug::{note_await, panic_message},
     error::{Error, Result},
     event_loop::running,
@@ -257,8 +258,9 @@ impl<T> FutureState<T> {
                 *self.0.outcome.borrow_mut() = std::mem::replace(&mut self.1, Outcome::Taken);
             }
         }
-        if !self.is_done() {
-            return Outcome::Pending;
+        match &*self.outcome.borrow() {
+            Outcome::Finished(Ok(_)) => {}
+            other => return self.copy_without_value(other),
         }
         match &Lent(self, self.take()).1 {
             Outcome::Finished(Ok(value)) => Outcome::Finished(Ok(value.clone())),
@@ -270,7 +272,7 @@ impl<T> FutureState<T> {
     fn copy_without_value<U>(&self, outcome: &Outcome<U>) -> Outcome<T> {
         match outcome {
             Outcome::Pending => Outcome::Pending,
-            Outcome::Cancelled => Outcome::Cancelled,
+            Outcome::Cancelled(reason) => Outcome::Cancelled(reason.tell()),
             Outcome::Finished(Ok(_)) | Outcome::Taken => Outcome::Taken,
             Outcome::Finished(Err(error)) => Outcome::Finished(Err(self.show(error))),
             // A payload can't be cloned; each gets its message.
@@ -284,7 +286,7 @@ impl<T> FutureState<T> {
     /// A copy of the error, which somebody has seen with that.
     pub(crate) fn show(&self, error: &Error) -> Error {
         self.seen.set(true);
-        error.clone()
+        shown(error)
     }
 
     /// Takes a done-callback out of the list. Whether it was there.
@@ -298,7 +300,7 @@ impl<T> FutureState<T> {
     {
         match self.copy() {
             Outcome::Finished(result) => result,
-            Outcome::Cancelled => Err(Error::Cancelled),
+            Outcome::Cancelled(reason) => Err(reason.raise()),
             Outcome::Panicked(payload) => resume_unwind(payload),
             Outcome::Pending => Err(Error::InvalidState("Result is not set.")),
             Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
@@ -308,7 +310,7 @@ impl<T> FutureState<T> {
     pub(crate) fn error(&self) -> Result<Option<Error>> {
         match self.copy_without_value(&*self.outcome.borrow()) {
             Outcome::Finished(result) => Ok(result.err()),
-            Outcome::Cancelled => Err(Error::Cancelled),
+            Outcome::Cancelled(reason) => Err(reason.raise()),
             Outcome::Panicked(payload) => Ok(Some(Error::other(panic_message(&*payload)))),
             Outcome::Pending => Err(Error::InvalidState("Exception is not set.")),
             Outcome::Taken => Ok(None),

@@ -53,6 +53,7 @@ compile_error!("oneloop runs on Linux (tested) and macOS (best effort); on Windo
 mod any_future;
 mod builder;
 mod cancel;
+mod cancel_message;
 mod clock;
 mod close;
 mod combinators;
@@ -90,6 +91,7 @@ mod watch;
 
 pub use any_future::{AnyFuture, AwaitingAny, EnsureFuture, ensure_future};
 pub use builder::Builder;
+pub use cancel_message::cancel_message;
 pub use combinators::*;
 pub use context::{Context, ContextVar, Token, copy_context};
 pub use error::{Error, Result};

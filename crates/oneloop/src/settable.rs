@@ -13,6 +13,7 @@ use std::{
 
 use crate::{
     cancel::{CancelTarget, Way},
+    cancel_message::Reason,
     debug::note_await,
     error::{Error, Result},
     event_loop::Core,
@@ -63,7 +64,7 @@ impl<T: 'static> SettableFuture<T> {
 
     /// Cancels the future: all who wait get `Err(Cancelled)`. False if it is done.
     pub fn cancel(&self) -> bool {
-        self.complete(Outcome::Cancelled).is_ok()
+        self.complete(Outcome::Cancelled(Reason::NONE)).is_ok()
     }
 
     /// Whether it has a result, an error, or was cancelled.
@@ -127,6 +128,10 @@ impl<T: 'static> SettableFuture<T> {
         self.inner.state.home.upgrade().map(|core| LoopRef { core })
     }
 
+    pub(crate) fn state(&self) -> &FutureState<T> {
+        &self.inner.state
+    }
+
     pub(crate) fn target(&self) -> Rc<dyn Awaitable<T>>
     where
         T: 'static,
@@ -166,8 +171,8 @@ impl<T: 'static> CancelTarget for Settable<T> {
         !self.state.is_done()
     }
 
-    fn request(self: Rc<Self>, core: &Core, _way: &mut Way) {
-        self.complete(core, Outcome::Cancelled);
+    fn request(self: Rc<Self>, core: &Core, way: &mut Way) {
+        self.complete(core, Outcome::Cancelled(Reason::given(way.message.as_ref())));
     }
 }
 

@@ -25,6 +25,7 @@ use std::{
 
 use crate::{
     cancel::{CancelTarget, Cancellation, Way},
+    cancel_message::Reason,
     context::{self, Context},
     error::{Error, Result},
     event_loop::Core,
@@ -105,10 +106,10 @@ impl<T: 'static> TaskInner<T> {
         let poll = || context::within(&self.header.context, || future.as_mut().poll(&mut cx));
         let polled = catch_unwind(AssertUnwindSafe(poll));
         core.step.end();
-        let undelivered = core.step.take_undelivered();
+        let undelivered = core.step.take_thrown(core);
         let outcome = match polled {
             // The body is at a foreign future, and no leaf or scope of ours was there to take the cancellation.
-            Ok(Poll::Pending) if undelivered => Outcome::Cancelled,
+            Ok(Poll::Pending) if undelivered => Outcome::Cancelled(core.messages.reason_of_end(core, false)),
             Ok(Poll::Pending) => {
                 self.future.set(Some(future));
                 self.header.waker.set(Some(own));
@@ -119,9 +120,10 @@ impl<T: 'static> TaskInner<T> {
             }
             // A request that came too late for any await beats a value, but not an error (tasks.py: __step).
             Ok(Poll::Ready(Ok(value))) if undelivered || self.header.cancellation.must_cancel() => {
-                drop_fenced(value).map_or(Outcome::Cancelled, Outcome::Panicked)
+                let reason = core.messages.reason_of_end(core, !undelivered);
+                drop_fenced(value).map_or(Outcome::Cancelled(reason), Outcome::Panicked)
             }
-            Ok(Poll::Ready(Err(Error::Cancelled))) => Outcome::Cancelled,
+            Ok(Poll::Ready(Err(Error::Cancelled))) => Outcome::Cancelled(core.messages.reason_of_end(core, false)),
             Ok(Poll::Ready(result)) => Outcome::Finished(result),
             Err(payload) => Outcome::Panicked(payload),
         };
@@ -134,7 +136,7 @@ impl<T: 'static> TaskInner<T> {
     fn finish(&self, core: &Core, outcome: Outcome<T>) -> StepResult {
         let result = match &outcome {
             Outcome::Panicked(_) => StepResult::Panicked,
-            Outcome::Cancelled => StepResult::Cancelled,
+            Outcome::Cancelled(_) => StepResult::Cancelled,
             _ => StepResult::Done,
         };
         let nobody_looks = self.header.handles.get() == 0 && !self.state.is_awaited();
@@ -155,9 +157,10 @@ impl<T: 'static> AnyTask for TaskInner<T> {
         let Some(future) = self.future.take() else { return StepResult::Done };
         self.header.cancellation.begin_step(&core.step);
         let started = self.header.started.replace(true);
-        if !started && core.step.take_undelivered() {
+        if !started && core.step.take_thrown(core) {
             // Cancelled before its first step: the body never runs.
-            let outcome = drop_fenced(future).map_or(Outcome::Cancelled, Outcome::Panicked);
+            let reason = core.messages.reason_of_end(core, false);
+            let outcome = drop_fenced(future).map_or(Outcome::Cancelled(reason), Outcome::Panicked);
             return self.finish(core, outcome);
         }
         self.header.stepping.set(true);
@@ -175,7 +178,7 @@ impl<T: 'static> AnyTask for TaskInner<T> {
             core.report(&format!("{} panicked while its loop closed", self.header), payload);
         }
         self.header.cancellation.forget();
-        self.state.complete(core, Outcome::Cancelled);
+        self.state.complete(core, Outcome::Cancelled(Reason::NONE));
     }
 }
 
@@ -191,7 +194,7 @@ impl<T> CancelTarget for TaskInner<T> {
 
     fn request(self: Rc<Self>, core: &Core, way: &mut Way) {
         // A task that is being stepped finds the request when it suspends or ends.
-        if !self.header.cancellation.request(way) && !self.header.stepping.get() {
+        if !self.header.cancellation.request(core, self.header.id, way) && !self.header.stepping.get() {
             core.schedule(self.header.id);
         }
     }

@@ -94,7 +94,7 @@ impl<T> Ending for TaskInner<T> {
             Outcome::Pending => None,
             Outcome::Finished(Err(error)) => Some(Outcome::Finished(Err(error.clone()))),
             Outcome::Finished(Ok(_)) | Outcome::Taken => Some(Outcome::Finished(Ok(()))),
-            Outcome::Cancelled => Some(Outcome::Cancelled),
+            Outcome::Cancelled(reason) => Some(Outcome::Cancelled(reason.tell())),
             Outcome::Panicked(payload) => Some(Outcome::Panicked(Box::new(panic_message(&**payload).to_owned()))),
         };
         match ended {
@@ -129,7 +129,7 @@ impl<T> Ending for TaskInner<T> {
 #[derive(Clone)]
 pub struct TaskRef {
     pub(crate) task: Rc<dyn AnyTask>,
-    core: Weak<Core>,
+    pub(crate) core: Weak<Core>,
 }
 
 impl TaskRef {
@@ -310,7 +310,8 @@ impl Future for AwaitingEnd {
             }
             Poll::Ready(Outcome::Finished(result)) => Poll::Ready(result),
             Poll::Ready(Outcome::Panicked(payload)) => std::panic::resume_unwind(payload),
-            Poll::Ready(_) => Poll::Ready(Err(Error::Cancelled)),
+            Poll::Ready(Outcome::Cancelled(reason)) => Poll::Ready(Err(reason.raise())),
+            Poll::Ready(Outcome::Pending | Outcome::Taken) => Poll::Ready(Ok(())),
         }
     }
 }

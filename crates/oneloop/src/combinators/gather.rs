@@ -140,7 +140,7 @@ pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C, retur
         cancel_requested: Cell::new(false),
     });
     if count == 0 {
-        gathering.all_done();
+        gathering.all_done(None);
     }
     let listener = Listener::new({
         let gathering = gathering.clone();
@@ -170,7 +170,7 @@ impl<V: 'static, C: Children<V>> Gathering<V, C> {
             self.settle(failure);
         }
         if self.left.get() == 0 {
-            self.all_done();
+            self.all_done(Some(which));
         }
     }
 
@@ -183,18 +183,19 @@ impl<V: 'static, C: Children<V>> Gathering<V, C> {
             Some(Failure::Panic(payload)) => Some(Outcome::Panicked(payload)),
             _ if self.return_exceptions => None,
             Some(Failure::Error(error)) => Some(Outcome::Finished(Err(error))),
-            None if child.is_cancelled() => Some(Outcome::Finished(Err(Error::Cancelled))),
-            None => None,
+            None => Some(Outcome::Finished(Err(child.reason()?.into_error()))),
         }
     }
 
-    fn all_done(&self) {
+    /// `last` is the child that has ended last: what its canceller said is what the outer gives.
+    fn all_done(&self, last: Option<usize>) {
         let children = self.children.take();
         if self.state.is_done() {
             return;
         }
         if self.cancel_requested.get() {
-            self.settle(Outcome::Finished(Err(Error::Cancelled)));
+            let last = children.as_ref().zip(last).and_then(|(children, last)| children.child(last).reason());
+            self.settle(Outcome::Finished(Err(last.unwrap_or_default().into_error())));
         } else if let Some(children) = children {
             self.settle(Outcome::Finished(children.collect()));
         }

@@ -8,7 +8,8 @@
 use std::rc::Rc;
 
 use crate::{
-    any_future::{AnyFuture, EnsureFuture, Watched, running_loop},
+    any_future::{AnyFuture, EnsureFuture, Failure, Watched, running_loop},
+    cancel_message::Reason,
     future::Outcome,
     handle::Listener,
     join::CallbackId,
@@ -52,10 +53,13 @@ pub fn shield<A: EnsureFuture>(awaitable: A) -> AnyFuture<A::Value> {
                 inner.state().seen.set(true); // it failed, and who waited for it has been told of something else
                 return;
             }
-            match inner.outcome() {
-                Outcome::Cancelled => drop(outer.cancel()),
-                outcome => drop(outer.complete(outcome)),
-            }
+            let _ = outer.complete(match inner.failure() {
+                // What was said stays for those who await the inner one.
+                _ if inner.cancelled() => Outcome::Cancelled(Reason::NONE),
+                Some(Failure::Error(error)) => Outcome::Finished(Err(error)),
+                Some(Failure::Panic(payload)) => Outcome::Panicked(payload),
+                None => inner.outcome(),
+            });
         }
     });
     inner.state().listen(&event_loop.core, ends.clone(), 0);

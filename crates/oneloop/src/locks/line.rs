@@ -71,7 +71,10 @@ impl Waiter {
         }
         match self.state.get() {
             State::Woken => Poll::Ready(Ok(())),
-            State::Cancelled => Poll::Ready(Err(Error::Cancelled)),
+            State::Cancelled => {
+                with_running(|core| core.messages.deliver(core));
+                Poll::Ready(Err(Error::Cancelled))
+            }
             State::Waiting => {
                 let Some(core) = running() else { return Poll::Ready(Err(Error::Runtime("no running event loop"))) };
                 let before = self.sleeper.replace(Some(Sleeper::new(&core, cx.waker())));
@@ -96,9 +99,12 @@ impl CancelTarget for Waiter {
         !self.is_done()
     }
 
-    fn request(self: Rc<Self>, core: &Core, _way: &mut Way) {
+    fn request(self: Rc<Self>, core: &Core, way: &mut Way) {
         self.state.set(State::Cancelled);
         if let Some(sleeper) = self.sleeper.take() {
+            if let Sleeper::Task(task) = sleeper {
+                core.messages.request(core, task, way.message.as_ref());
+            }
             core.wake(sleeper);
         }
     }

@@ -15,6 +15,7 @@ mod gathers;
 mod harness;
 mod hops;
 mod locks;
+mod messages;
 mod page;
 mod queues;
 mod runners;

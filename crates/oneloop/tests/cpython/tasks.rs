@@ -2,7 +2,9 @@
 
 use std::{
     cell::{Cell, RefCell},
+    pin::Pin,
     rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
@@ -24,18 +26,52 @@ async fn ok() -> Result<&'static str> {
 /// Mirrors CPython BaseTaskTests.test_task_basics.
 /// Mirrors CPython BaseTaskTests.test_task_class.
 /// Mirrors CPython BaseTaskTests.test_task_set_methods.
+/// Mirrors CPython BaseTaskTests.test_generic_alias.
 #[test]
 fn a_task_gives_what_its_body_gives() {
     let event_loop = virtual_loop();
     async fn number(n: u32) -> Result<u32> {
         Ok(n)
     }
-    let task = event_loop.create_task(async { Ok(number(42).await? + number(1000).await?) });
+    let task: Task<u32> = event_loop.create_task(async { Ok(number(42).await? + number(1000).await?) });
     assert!(task.get_loop().is_some_and(|its| !its.is_running()));
     assert_eq!(task.result().unwrap_err().kind(), "invalid-state");
     assert_eq!(event_loop.run_until_complete(task.clone()).unwrap(), 1042);
     // Only its body settles a task: it has no set_result.
     assert!(task.done() && !task.cancelled() && task.error().unwrap().is_none());
+}
+
+/// A body that notes where it stands each time it is polled, and when it goes.
+struct Body(Log, u32);
+
+impl Future for Body {
+    type Output = Result<u32>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Result<u32>> {
+        self.0.add(format!("{:p}", &raw const *self));
+        self.1 += 1;
+        cx.waker().wake_by_ref();
+        if self.1 == 3 { Poll::Ready(Ok(self.1)) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.0.add("dropped");
+    }
+}
+
+/// There is no `get_coro`: the task owns its body, and it is gone when the task has ended. But it is the very one that
+/// was given, never a copy or another one around it that would be polled elsewhere.
+/// Mirrors CPython BaseTaskTests.test_get_coro.
+#[test]
+fn a_task_drives_the_body_that_it_was_given() {
+    let (event_loop, log) = (virtual_loop(), Log::default());
+    let body = Box::pin(Body(log.clone(), 0));
+    let place = format!("{:p}", &raw const *body);
+    let task = event_loop.create_task(body);
+    assert_eq!(event_loop.run_until_complete(&task).unwrap(), 3);
+    assert_eq!(log.lines(), format!("{place}\n{place}\n{place}\ndropped\n"));
 }
 
 #[test]

@@ -1,0 +1,340 @@
+//! The `msg` of `cancel(msg)`: `messages.py` has the same program, `messages.txt` what CPython 3.13 prints for it.
+
+use std::time::Duration;
+
+use oneloop::{
+    Condition, Error, Event, Lock, Queue, Result, ReturnWhen, SettableFuture, Task, TaskGroup, cancel_message,
+    create_task, current_task, gather, gather_return_exceptions, shield, sleep, timeout, wait, wait_for, yield_now,
+};
+
+use crate::harness::{Log, here, run, virtual_loop};
+
+const LONG: Duration = Duration::from_secs(10);
+
+/// `e.args[0] if e.args else '-'`
+fn said() -> String {
+    cancel_message().map_or("-".into(), |message| message.to_string())
+}
+
+/// `try: await awaitable; except CancelledError as e: log(who, said(e)); raise`
+async fn told<T>(log: &Log, who: &str, awaitable: impl IntoFuture<Output = Result<T>>) -> Result<T> {
+    let result = awaitable.await;
+    if let Err(Error::Cancelled) = result {
+        log.add(format!("{who} {}", said()));
+    }
+    result
+}
+
+fn sleeper(log: &Log, name: &'static str) -> impl Future<Output = Result<()>> + use<> {
+    let log = log.clone();
+    async move { told(&log, &format!("{name} caught"), sleep(LONG)).await }
+}
+
+async fn program(log: Log) -> Result<()> {
+    log.add("1 sleeping task");
+    let t = create_task(sleeper(&log, "a"));
+    yield_now().await?;
+    t.cancel_with("one");
+    for _ in 0..2 {
+        let _ = told(&log, "awaiter", &t).await;
+    }
+
+    log.add("2 before start");
+    let t = create_task(sleeper(&log, "a"));
+    t.cancel_with("two");
+    t.cancel_with("three");
+    let _ = told(&log, "awaiter", t).await;
+
+    log.add("3 future");
+    let f: SettableFuture<()> = here().create_future();
+    f.cancel_with("gone");
+    for _ in 0..2 {
+        let _ = told(&log, "awaiter", &f).await;
+    }
+
+    log.add("4 through a chain");
+    let t = create_task({
+        let log = log.clone();
+        async move { told(&log, "outer", create_task(sleeper(&log, "inner"))).await }
+    });
+    yield_now().await?;
+    yield_now().await?;
+    t.cancel_with("four");
+    let _ = told(&log, "awaiter", t).await;
+
+    log.add("5 gather child");
+    let (a, b) = (create_task(sleeper(&log, "a")), create_task(sleeper(&log, "b")));
+    let g = gather([&a, &b]);
+    yield_now().await?;
+    a.cancel_with("five");
+    let _ = told(&log, "awaiter", g).await;
+    let _ = told(&log, "a", a).await;
+    b.cancel();
+    let _ = told(&log, "b", b).await;
+
+    log.add("6 gather outer");
+    let t = create_task({
+        let log = log.clone();
+        async move { told(&log, "gg", gather([sleeper(&log, "a"), sleeper(&log, "b")])).await }
+    });
+    yield_now().await?;
+    yield_now().await?;
+    t.cancel_with("six");
+    let _ = told(&log, "awaiter", t).await;
+
+    log.add("7 second cancel without");
+    let t = create_task({
+        let log = log.clone();
+        async move {
+            let _ = told(&log, "first", sleep(LONG)).await;
+            let _ = told(&log, "second", sleep(LONG)).await;
+            Ok(())
+        }
+    });
+    yield_now().await?;
+    t.cancel_with("m1");
+    yield_now().await?;
+    t.cancel();
+    t.await?;
+
+    log.add("8 self cancel");
+    let t = create_task({
+        let log = log.clone();
+        async move {
+            current_task().unwrap().cancel_with("self");
+            let _ = told(&log, "me", sleep(LONG)).await;
+            current_task().unwrap().cancel_with("late");
+            Ok(())
+        }
+    });
+    for _ in 0..2 {
+        let _ = told(&log, "awaiter", &t).await;
+    }
+
+    log.add("9 shield");
+    let i = create_task(sleeper(&log, "i"));
+    let s = shield(&i);
+    yield_now().await?;
+    i.cancel_with("nine");
+    let _ = told(&log, "shielded", s).await;
+    let _ = told(&log, "inner", i).await;
+
+    log.add("10 lock, queue, event");
+    let (lock, queue) = (std::rc::Rc::new(Lock::new()), Queue::<()>::new(0));
+    let _held = lock.acquire().await?;
+    let (queue, event) = (std::rc::Rc::new(queue), std::rc::Rc::new(Event::new()));
+    let waits: [Task<()>; 4] = [
+        create_task({
+            let (log, lock) = (log.clone(), lock.clone());
+            async move { told(&log, "lock", lock.acquire()).await.map(drop) }
+        }),
+        create_task({
+            let log = log.clone();
+            async move { told(&log, "queue", queue.get()).await }
+        }),
+        create_task({
+            let log = log.clone();
+            async move { told(&log, "event", event.wait()).await }
+        }),
+        create_task({
+            let log = log.clone();
+            async move {
+                let cond = Condition::new();
+                told(&log, "cond", async {
+                    let _held = cond.acquire().await?;
+                    cond.wait().await
+                })
+                .await
+            }
+        }),
+    ];
+    yield_now().await?;
+    for (n, t) in waits.iter().enumerate() {
+        t.cancel_with(&format!("m{n}"));
+    }
+    for t in waits {
+        let _ = told(&log, "awaiter", t).await;
+    }
+
+    log.add("11 group");
+    let t = create_task({
+        let log = log.clone();
+        async move {
+            told(
+                &log,
+                "grp",
+                TaskGroup::scope(async |tg| {
+                    let _c = tg.create_task(sleeper(&log, "c"))?;
+                    sleep(LONG).await
+                }),
+            )
+            .await
+        }
+    });
+    yield_now().await?;
+    yield_now().await?;
+    t.cancel_with("eleven");
+    let _ = told(&log, "awaiter", t).await;
+
+    log.add("12 wait_for and timeout");
+    let t = create_task({
+        let log = log.clone();
+        async move { told(&log, "wf", wait_for(LONG / 2, sleeper(&log, "x"))).await }
+    });
+    yield_now().await?;
+    yield_now().await?;
+    t.cancel_with("twelve");
+    let _ = told(&log, "awaiter", t).await;
+    let t = create_task({
+        let log = log.clone();
+        async move { timeout(Duration::from_millis(1), async |_| sleeper(&log, "y").await).await }
+    });
+    if let Err(Error::Timeout) = t.await {
+        log.add("timeout");
+    }
+
+    log.add("13 result");
+    let t = create_task(sleeper(&log, "z"));
+    yield_now().await?;
+    t.cancel_with("thirteen");
+    let _ = wait([&t], ReturnWhen::AllCompleted, None).await?;
+    for _ in 0..2 {
+        let _ = told(&log, "result", std::future::ready(t.result())).await;
+    }
+
+    log.add("14 nested gather");
+    let a = create_task(sleeper(&log, "a"));
+    let g = gather([gather([&a])]);
+    yield_now().await?;
+    a.cancel_with("fourteen");
+    let _ = told(&log, "awaiter", g).await;
+
+    log.add("15 return_exceptions outer");
+    let t = create_task({
+        let log = log.clone();
+        async move {
+            let both = [sleeper(&log, "a"), sleeper(&log, "b")];
+            told(&log, "gr", gather_return_exceptions(both)).await
+        }
+    });
+    yield_now().await?;
+    yield_now().await?;
+    t.cancel_with("fifteen");
+    let _ = told(&log, "awaiter", t).await;
+
+    current_task().unwrap().cancel_with("main is done");
+    yield_now().await
+}
+
+#[test]
+fn what_was_said_is_read_where_it_is_caught_as_in_cpython() {
+    let log = Log::default();
+    if let Err(Error::Cancelled) = run(program(log.clone())) {
+        log.add(format!("run {}", said()));
+    }
+    assert_eq!(log.lines(), include_str!("messages.txt"));
+}
+
+/// Mirrors CPython BaseTaskTests.test_task_cancel_message_getter.
+#[test]
+fn a_task_tells_what_was_said_of_its_cancellation() {
+    let event_loop = virtual_loop();
+    let t = event_loop.create_task(async { Ok(()) });
+    assert_eq!(t.cancel_message(), None);
+    t.cancel_with("my message");
+    assert_eq!(t.cancel_message().as_deref(), Some("my message"));
+    assert!(event_loop.run_until_complete(t).unwrap_err().is_cancelled());
+    assert_eq!(cancel_message().as_deref(), Some("my message"));
+}
+
+/// Mirrors CPython BaseTaskTests.test_task_cancel_message_setter.
+#[test]
+fn the_last_word_counts() {
+    let event_loop = virtual_loop();
+    let t = event_loop.create_task(async { Ok(()) });
+    t.cancel_with("my message");
+    t.cancel_with("my new message");
+    assert_eq!(t.cancel_message().as_deref(), Some("my new message"));
+    assert!(event_loop.run_until_complete(t).unwrap_err().is_cancelled());
+    assert_eq!(cancel_message().as_deref(), Some("my new message"));
+}
+
+/// Runs a task that asks for the end of another, which was cancelled with `message`. What was said is seen outside.
+fn asks_for(message: Option<&'static str>, sleeps_first: bool, ask: impl Fn(&Task<()>) -> Result<()> + 'static) {
+    let asked = run(async move {
+        let task = create_task(async { sleep(LONG).await });
+        if sleeps_first {
+            yield_now().await?;
+        }
+        match message {
+            Some(message) => task.cancel_with(message),
+            None => task.cancel(),
+        };
+        let _ = wait([&task], ReturnWhen::AllCompleted, None).await?;
+        ask(&task)
+    });
+    assert!(asked.unwrap_err().is_cancelled());
+    assert_eq!(cancel_message().as_deref(), message);
+}
+
+/// Mirrors CPython BaseTaskTests.test_cancel_with_message_then_future_result.
+#[test]
+fn result_gives_the_message() {
+    asks_for(None, true, Task::result);
+    asks_for(Some("my message"), true, Task::result);
+    asks_for(None, true, Task::result); // and forgets the one before
+}
+
+/// Mirrors CPython BaseTaskTests.test_cancel_with_message_then_future_exception.
+#[test]
+fn error_gives_the_message() {
+    asks_for(None, true, |task| task.error().map(drop));
+    asks_for(Some("my message"), true, |task| task.error().map(drop));
+}
+
+/// Mirrors CPython BaseTaskTests.test_cancel_with_message_before_starting_task.
+#[test]
+fn a_task_that_never_ran_has_the_message_too() {
+    asks_for(Some("my message"), false, |task| task.error().map(drop));
+}
+
+/// Mirrors CPython BaseFutureTests.test_future_cancel_message_getter.
+#[test]
+fn a_future_tells_what_was_said_of_its_cancellation() {
+    let event_loop = virtual_loop();
+    let f: SettableFuture<()> = event_loop.create_future();
+    assert_eq!(f.cancel_message(), None);
+    assert!(f.cancel_with("my message"));
+    assert_eq!(f.cancel_message().as_deref(), Some("my message"));
+    assert!(event_loop.run_until_complete(&f).unwrap_err().is_cancelled());
+    assert_eq!(cancel_message().as_deref(), Some("my message"));
+}
+
+/// What CPython writes into a private attribute, nobody can write here.
+/// Mirrors CPython BaseFutureTests.test_future_cancel_message_setter.
+#[test]
+fn the_first_word_on_a_future_counts() {
+    let event_loop = virtual_loop();
+    let f: SettableFuture<()> = event_loop.create_future();
+    assert!(f.cancel_with("my message"));
+    assert!(!f.cancel_with("my new message"), "it is cancelled already");
+    assert!(event_loop.run_until_complete(f).unwrap_err().is_cancelled());
+    assert_eq!(cancel_message().as_deref(), Some("my message"));
+}
+
+#[test]
+fn messages_of_tasks_that_have_ended_are_forgotten() {
+    run(async {
+        for n in 0..1000 {
+            let refuses = create_task(async {
+                let _ = sleep(LONG).await;
+                Ok(cancel_message())
+            });
+            yield_now().await?;
+            refuses.cancel_with(&n.to_string());
+            assert_eq!(refuses.await?.as_deref(), Some(&*n.to_string()));
+        }
+        Ok(())
+    })
+    .unwrap();
+}
