@@ -131,6 +131,8 @@ pub struct Hop {
     pub interim: u32,
     /// The head of the final response, once complete.
     pub head: Option<Rc<ResponseHead>>,
+    /// The status of a final response whose head was not complete or not good; see [`status`](Hop::status).
+    pub(crate) status_line: Option<StatusCode>,
     /// How many bytes of body have arrived, framing taken off.
     pub body_bytes: u64,
     /// How many bytes the body is with its content codings taken off, so far; `None` when none was.
@@ -156,15 +158,17 @@ impl Hop {
             tls: None,
             interim: 0,
             head: None,
+            status_line: None,
             body_bytes: 0,
             decoded_bytes: None,
             redirect_url: None,
         }
     }
 
-    /// The status of the final response, once its head has arrived.
+    /// The status of the final response, once its line has arrived: also when the rest of the head never came or was
+    /// refused.
     pub fn status(&self) -> Option<StatusCode> {
-        self.head.as_ref().map(|head| head.status)
+        self.head.as_ref().map(|head| head.status).or(self.status_line)
     }
 }
 

@@ -324,6 +324,9 @@ impl Parse {
 
     fn note_progress(&mut self) {
         let mut hop = self.exchange.hop();
+        if self.head.is_none() {
+            hop.status_line = self.reader.status();
+        }
         hop.body_bytes = self.reader.body_bytes();
         if let Some(decoder) = &self.decoder {
             hop.decoded_bytes = Some(decoder.given());

@@ -365,17 +365,30 @@ fn a_response_of_known_length_does_not_wait_for_the_end_of_the_stream() {
 
 #[test]
 fn faulty_responses_have_their_kinds_and_keep_what_arrived() {
-    for (answer, kind, status) in [
+    for (case, capacity) in [
         ("", ErrorKind::EmptyReply, None),
         ("SSH-2.0-x\r\n", ErrorKind::Protocol, None),
-        ("HTTP/1.1 200 OK\r\nContent-", ErrorKind::Protocol, None),
+        ("HTTP/1.1 200 O", ErrorKind::Protocol, None),
+        // The status line is there, the rest of the head is not, or not good.
+        ("HTTP/1.1 200 OK\r\nContent-", ErrorKind::Protocol, Some(200)),
+        ("HTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 404 No\r\nb", ErrorKind::Protocol, Some(404)),
+        ("HTTP/1.1 103 Early\r\nA", ErrorKind::Protocol, None),
+        ("HTTP/1.1 101 Switch\r\nUpgrade: x\r\n\r\n", ErrorKind::Protocol, Some(101)),
+        ("HTTP/1.1 500 X\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", ErrorKind::Protocol, Some(500)),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", ErrorKind::Protocol, Some(200)),
+        ("HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: -1\r\n\r\n", ErrorKind::Protocol, Some(302)),
+        ("HTTP/1.1 200 OK\r\nA b: c\r\n\r\n", ErrorKind::Protocol, Some(200)),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", ErrorKind::TruncatedBody, Some(200)),
         ("HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", ErrorKind::TruncatedBody, Some(500)),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ErrorKind::Protocol, Some(200)),
         ("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n", ErrorKind::TooLarge, Some(200)),
-    ] {
+    ]
+    .into_iter()
+    .flat_map(|case| [(case, 1), (case, 64 * 1024)])
+    {
+        let (answer, kind, status) = case;
         virtually(async move {
-            let (builder, _) = scripted(move |_, mut peer: Peer| async move {
+            let (builder, _) = scripted_with(capacity, move |_, mut peer: Peer| async move {
                 peer.request().await;
                 peer.send(answer).await;
             });

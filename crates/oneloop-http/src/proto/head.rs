@@ -73,6 +73,11 @@ impl Section {
         parse(&self.buffer).err().unwrap_or(truncated)
     }
 
+    /// Looks at the part of a section that waits for the rest, or at which a fault was found; `None` if there is none.
+    pub(super) fn peek<T>(&self, look: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+        if self.buffer.is_empty() { None } else { look(&self.buffer) }
+    }
+
     /// Whether part of a section is waiting for the rest.
     pub(super) fn has_begun(&self) -> bool {
         !self.buffer.is_empty()
@@ -125,16 +130,19 @@ fn collect_fields(bytes: &[u8], at: usize, max: usize, lines: Lines) -> Parsed<(
     let room = max.min(few.len());
     // Only for heads of more fields than nearly all have.
     let mut many = Vec::new();
-    let status = match httparse::parse_headers(source, &mut few[..room]) {
-        Err(httparse::Error::TooManyHeaders) if max > room => {
-            many.resize(max, httparse::EMPTY_HEADER);
-            httparse::parse_headers(source, &mut many)
-        }
-        status => status,
-    };
+    let mut slots = &mut few[..room];
+    let mut status = httparse::parse_headers(source, slots).map(counted);
+    if let Err(httparse::Error::TooManyHeaders) = status
+        && max > room
+    {
+        many.resize(max, httparse::EMPTY_HEADER);
+        slots = &mut many;
+        status = httparse::parse_headers(source, slots).map(counted);
+    }
     let (len, found) = match status {
-        Ok(Status::Complete(complete)) => complete,
-        Ok(Status::Partial) => return Ok(None),
+        Ok(Some((len, count))) => (len, slots.get(..count).unwrap_or_default()),
+        _ if one_too_many(source, slots.get(max.wrapping_sub(1))) => return Err(TOO_MANY),
+        Ok(None) => return Ok(None),
         Err(error) => return Err(broken_rule(error)),
     };
 
@@ -155,6 +163,24 @@ fn collect_fields(bytes: &[u8], at: usize, max: usize, lines: Lines) -> Parsed<(
         fields.push(Field { name: place(header.name.as_bytes()), value: place(header.value) });
     }
     Ok(Some((end, (Headers { bytes: bytes[..end].to_vec(), fields }, declared))))
+}
+
+/// How long the section is and how many fields it has, once it is whole.
+fn counted(status: Status<(usize, &[httparse::Header<'_>])>) -> Option<(usize, usize)> {
+    match status {
+        Status::Complete((len, found)) => Some((len, found.len())),
+        Status::Partial => None,
+    }
+}
+
+/// Whether a line has begun behind the last field that is allowed. Its first byte decides, since httparse would first
+/// look at the rest of the line, and then it would depend on how much of that has come which fault is told.
+fn one_too_many(section: &[u8], last: Option<&httparse::Header<'_>>) -> bool {
+    let Some(last) = last.filter(|last| !last.name.is_empty()) else { return false };
+    let value_end = last.value.as_ptr() as usize + last.value.len() - section.as_ptr() as usize;
+    let mut rest = section.get(value_end..).unwrap_or_default().iter();
+    let next = rest.find(|byte| **byte == b'\n').and_then(|_| rest.next());
+    next.is_some_and(|byte| !matches!(byte, b'\r' | b'\n' | b' ' | b'\t'))
 }
 
 fn broken_rule(error: httparse::Error) -> ProtoError {

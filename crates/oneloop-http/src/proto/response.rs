@@ -79,6 +79,8 @@ pub struct ResponseReader {
     persistent: bool,
     /// Bytes of body handed out; kept for after the body.
     body_bytes: u64,
+    /// The status in the line of the final response.
+    status: Option<StatusCode>,
 }
 
 #[derive(Debug)]
@@ -101,6 +103,7 @@ impl ResponseReader {
             head_bytes: 0,
             persistent: false,
             body_bytes: 0,
+            status: None,
         }
     }
 
@@ -174,6 +177,12 @@ impl ResponseReader {
         &self.limits
     }
 
+    /// The status of the final response as soon as its line has come, also when the rest of the head is faulty or never
+    /// comes: what had arrived is part of the report. (A 101 counts as final: nothing that we can read follows it.)
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status.or_else(|| self.head.peek(status_in))
+    }
+
     /// Bytes of heads taken so far, interim ones included.
     pub fn head_bytes(&self) -> u64 {
         self.head_bytes
@@ -186,11 +195,16 @@ impl ResponseReader {
 
     fn feed_head<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Event<'a>), ProtoError> {
         let limits = self.limits;
-        let (used, head) = self.head.feed(input, limits.max_head_bytes, |bytes| parse_head(bytes, &limits))?;
+        let fed = self.head.feed(input, limits.max_head_bytes, |bytes| parse_head(bytes, &limits));
+        if fed.is_err() {
+            self.status = self.head.peek(status_in).or_else(|| status_in(input));
+        }
+        let (used, head) = fed?;
         let Some(Head { mut response, declared, len }) = head else {
             return Ok((used, Event::NeedMore));
         };
         self.head_bytes += len as u64;
+        self.status = final_status(response.status);
 
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProtoError::new(
@@ -266,6 +280,17 @@ struct Head {
     response: ResponseHead,
     declared: Declared,
     len: usize,
+}
+
+/// The status at the front of a head of which only the first line need be there and good.
+fn status_in(head: &[u8]) -> Option<StatusCode> {
+    let start = skip_blank_lines(head).ok().flatten()?;
+    let line = parse_status_line(head, start).ok().flatten()?;
+    final_status(line.status)
+}
+
+fn final_status(status: StatusCode) -> Option<StatusCode> {
+    (!status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS).then_some(status)
 }
 
 fn parse_head(bytes: &[u8], limits: &Limits) -> Parsed<Head> {
