@@ -1,0 +1,11 @@
+//! Exercise 19, solved: a turn runs what was ready when it began. asyncio counts (`ntodo`), oneloop takes the queue away.
+
+use super::check::Queue;
+
+/// The last phase of a turn: runs what is ready.
+pub fn run_ready(queue: &Queue) {
+    let turn = queue.take();
+    for callback in turn {
+        callback();
+    }
+}
