@@ -301,15 +301,34 @@ fn self_signed_and_incomplete_chains_are_untrusted_and_the_sentence_tells_them_a
     let setup = authority.server(&["example.org"], |_| ());
     let leaf_only = ServerSetup { chain: setup.chain[..1].to_vec(), ..setup };
     let own = Authority::self_signed(&["example.org"]);
-    for (setup, sentence) in [(leaf_only, "is an intermediate missing"), (own, "signed itself")] {
+    let stranger = Authority::named("Stranger");
+    let no_root = stranger.server(&["example.org"], |_| ());
+    let mut with_root = stranger.server(&["example.org"], |_| ());
+    with_root.chain.push(stranger.root());
+    let mut padded = Authority::self_signed(&["example.org"]);
+    padded.chain.push(authority.root());
+    for (setup, detail, sentence) in [
+        (leaf_only, "IncompleteChain", "is an intermediate missing"),
+        (own, "SelfSigned", "signed itself"),
+        (padded, "SelfSigned", "signed itself"),
+        (no_root, "UnknownIssuer", "leads to no trusted root (if it is a private CA"),
+        (with_root, "UnknownIssuer", "leads to a root which is not trusted (if it is a private CA"),
+    ] {
+        let count = setup.chain.len();
         let (config, ca) = (setup.build(), authority.root_pem.clone());
         virtually(async move {
             let exchange = Exchange::new();
             let session = session_to(config).ca_pem(ca).build().unwrap();
             let error = session.get(URL).exchange(&exchange).send().await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::TlsUntrusted, "{error}");
+            assert_eq!((error.kind(), error.detail()), (ErrorKind::TlsUntrusted, detail), "{error}");
             assert!(error.message().contains(sentence), "{error}");
-            assert_eq!(exchange.hops()[0].tls.as_ref().unwrap().chain.len(), 1);
+            let tls = exchange.hops()[0].tls.clone().unwrap();
+            assert_eq!(tls.chain.len(), count);
+            assert_eq!(
+                tls.verify_error,
+                Some((ErrorKind::TlsUntrusted, detail.to_owned())),
+                "the report says the same"
+            );
         });
     }
 }

@@ -244,7 +244,7 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
 /// The request failed: in which words is that reported?
 fn failure(error: &Error, limit: Duration, hop: Option<&Hop>) -> Failure {
     let phase = error.phase().or(hop.map(|hop| hop.clock.last()));
-    let certificate = hop.and_then(|hop| refused_certificate(error.kind(), hop));
+    let certificate = hop.and_then(|hop| refused_certificate(error, hop));
     let message = match (error.kind(), phase, certificate) {
         (_, _, Some(sentence)) => sentence,
         (ErrorKind::Timeout, Some(phase), _) => {
@@ -256,11 +256,11 @@ fn failure(error: &Error, limit: Duration, hop: Option<&Hop>) -> Failure {
 }
 
 /// What is wrong with the certificate that was shown, in a short sentence, where its own facts tell.
-fn refused_certificate(kind: ErrorKind, hop: &Hop) -> Option<String> {
+fn refused_certificate(error: &Error, hop: &Hop) -> Option<String> {
     let leaf = Certificate::read(hop.tls.as_ref()?.chain.first()?);
     let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
     let now = jiff::Timestamp::now();
-    Some(match kind {
+    Some(match error.kind() {
         ErrorKind::TlsExpired => {
             // It may be another one of the chain.
             let end = leaf.not_after.filter(|end| *end < now)?;
@@ -284,7 +284,23 @@ fn refused_certificate(kind: ErrorKind, hop: &Hop) -> Option<String> {
         }
         ErrorKind::TlsUntrusted => {
             let last = Certificate::read(hop.tls.as_ref()?.chain.last()?);
-            format!("the chain leads to no trusted root: it ends with one issued by {}", last.issuer?)
+            let (subject, issuer) = (last.subject.as_deref().unwrap_or("no name"), last.issuer?);
+            match error.detail() {
+                "SelfSigned" => {
+                    format!(
+                        "the certificate is signed by itself ({subject}): if it is the right one, give it with --cacert"
+                    )
+                }
+                "IncompleteChain" => format!(
+                    "the server sent its own certificate alone, issued by {issuer}, which is not trusted: \
+                     the server lacks the intermediate's, or that is a private CA, to be given with --cacert"
+                ),
+                "UnknownIssuer" => format!(
+                    "the chain leads to no trusted root: it ends with one issued by {issuer} \
+                     (a private CA is given with --cacert)"
+                ),
+                _ => return None,
+            }
         }
         _ => return None,
     })

@@ -625,14 +625,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         lines: &[89],
-        file: "crates/oneloop-http/src/tls.rs",
+        file: "crates/oneloop-http/src/tls/faults.rs",
         from: "Alert::CertificateRequired => true,",
         to: "Alert::CertificateRequired => false,",
         tests: &["--test", "client_tls", "a_required_client"],
     },
     Mutant {
         lines: &[100],
-        file: "crates/oneloop-http/src/tls.rs",
+        file: "crates/oneloop-http/src/tls/verifier.rs",
         from: r#"        self.chain = Some(chain);
 "#,
         to: "",

@@ -1,0 +1,153 @@
+//! What can go wrong in TLS, in our words: kind, detail and sentence.
+//!
+//! What is trusted is decided by rustls alone; here is only said why not, and where it helps what to do next.
+
+use std::fmt::Debug;
+
+use rustls::{AlertDescription, CertificateError};
+
+use crate::error::{Error, ErrorKind};
+
+/// The name of an enum's variant: its `Debug` up to the first bracket.
+fn variant(value: &dyn Debug) -> String {
+    let text = format!("{value:?}");
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default().to_owned()
+}
+
+/// Kind and finer reason of a refused certificate; `chain` is what was presented.
+pub(super) fn verify_error(error: &rustls::Error, chain: &[Box<[u8]>]) -> (ErrorKind, String) {
+    let rustls::Error::InvalidCertificate(reason) = error else {
+        return (ErrorKind::TlsUntrusted, variant(error));
+    };
+    let kind = match reason {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => ErrorKind::TlsExpired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => ErrorKind::TlsNotYetValid,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => ErrorKind::TlsWrongHost,
+        CertificateError::Revoked => ErrorKind::TlsRevoked,
+        CertificateError::BadSignature => ErrorKind::TlsBadSignature,
+        _ => ErrorKind::TlsUntrusted,
+    };
+    let detail = match reason {
+        // The variant with context and the one without mean the same.
+        CertificateError::ExpiredContext { .. } => "Expired".into(),
+        CertificateError::NotValidYetContext { .. } => "NotValidYet".into(),
+        CertificateError::NotValidForNameContext { .. } => "NotValidForName".into(),
+        CertificateError::InvalidPurposeContext { .. } => "InvalidPurpose".into(),
+        CertificateError::UnknownIssuer => where_it_ends(chain).into(),
+        CertificateError::Other(other) => format!("{:?}", other.0),
+        reason => variant(reason),
+    };
+    (kind, detail)
+}
+
+/// Why a chain leads to no trusted root, told from its shape, as OpenSSL does (its errors 18, 21, and 19 or 20).
+fn where_it_ends(chain: &[Box<[u8]>]) -> &'static str {
+    match chain {
+        [leaf, ..] if is_self_issued(leaf) => "SelfSigned",
+        [_] => "IncompleteChain",
+        _ => "UnknownIssuer",
+    }
+}
+
+/// A refused certificate in our words: short, and with what to do where that is known.
+pub(super) fn bad_certificate(error: &rustls::Error, chain: &[Box<[u8]>]) -> Error {
+    let (kind, detail) = verify_error(error, chain);
+    let what = match (kind, detail.as_str()) {
+        (ErrorKind::TlsExpired, _) => "a certificate that has expired",
+        (ErrorKind::TlsNotYetValid, _) => "a certificate that is not valid yet (is this machine's clock right?)",
+        (ErrorKind::TlsWrongHost, _) => "a certificate for other names",
+        (ErrorKind::TlsRevoked, _) => "a certificate that has been revoked",
+        (ErrorKind::TlsBadSignature, _) => "a signature that does not verify",
+        (_, "SelfSigned") => "a certificate that it has signed itself (if it is the right one, trust it as a CA)",
+        (_, "IncompleteChain") => {
+            "its own certificate alone, and who issued that is not trusted (is an intermediate missing in the server's \
+             chain, or is it a private CA, which has to be given as one to trust?)"
+        }
+        (_, "UnknownIssuer") => match chain {
+            [.., last] if is_self_issued(last) => {
+                "a chain that leads to a root which is not trusted (if it is a private CA, give it as one to trust)"
+            }
+            _ => {
+                "a chain that leads to no trusted root (if it is a private CA's, give that as one to trust; else a \
+                 further intermediate is missing)"
+            }
+        },
+        (_, "InvalidPurpose") => "a certificate that is not for servers",
+        _ => "a certificate that breaks the rules",
+    };
+    Error::new(kind, format!("the server showed {what}: {error}")).with_detail(detail).with_source(error.clone())
+}
+
+/// An error of rustls in our words. `established`: whether it came after the handshake.
+pub(super) fn tls_error(error: &rustls::Error, established: bool) -> Error {
+    let source = error.clone();
+    match error {
+        rustls::Error::AlertReceived(alert) => {
+            let (kind, message) = if established {
+                (ErrorKind::Receive, format!("the server broke off the TLS connection with the alert {alert:?}"))
+            } else {
+                (ErrorKind::TlsHandshake, format!("the server broke off the TLS handshake with the alert {alert:?}"))
+            };
+            Error::new(kind, message).with_detail(format!("{alert:?}")).with_source(source)
+        }
+        rustls::Error::InvalidMessage(_) if !established => {
+            let message = format!("what the server answered is not TLS (is this an http port?): {error}");
+            Error::new(ErrorKind::TlsHandshake, message).with_detail(variant(error)).with_source(source)
+        }
+        _ if established => Error::new(ErrorKind::Receive, format!("the TLS connection broke: {error}"))
+            .with_detail(variant(error))
+            .with_source(source),
+        _ => Error::new(ErrorKind::TlsHandshake, format!("the TLS handshake failed: {error}"))
+            .with_detail(variant(error))
+            .with_source(source),
+    }
+}
+
+/// Whether an alert says that our certificate is wanted or refused. `asked`: whether the server has asked for one.
+pub(super) fn about_client_cert(alert: AlertDescription, asked: bool) -> bool {
+    use AlertDescription as Alert;
+    match alert {
+        Alert::CertificateRequired => true,
+        // What servers say in TLS 1.2, where there is no alert of its own for it.
+        Alert::HandshakeFailure | Alert::BadCertificate | Alert::NoCertificate | Alert::AccessDenied => asked,
+        Alert::CertificateUnknown | Alert::UnknownCA | Alert::UnsupportedCertificate => asked,
+        _ => false,
+    }
+}
+
+/// Whether issuer and subject of a certificate are one. Only for the words of a message: what is trusted is decided by
+/// rustls alone. Anything odd is a no.
+fn is_self_issued(certificate: &[u8]) -> bool {
+    let fields = || {
+        let (_, certificate, _) = der_value(certificate)?;
+        let (_, mut body, _) = der_value(certificate)?;
+        let mut parts = Vec::new();
+        while parts.len() < 5 {
+            let (tag, value, rest) = der_value(body)?;
+            body = rest;
+            // Version, which may be absent, is the only one that is tagged.
+            if tag != 0xA0 {
+                parts.push(value);
+            }
+        }
+        Some(parts)
+    };
+    // Serial number, algorithm, issuer, validity, subject.
+    matches!(fields().as_deref(), Some([_, _, issuer, _, subject]) if issuer == subject)
+}
+
+/// The first value in DER: its tag, its content, and what follows it.
+fn der_value(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = bytes.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7F => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7F))?;
+            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
+        }
+        _ => return None,
+    };
+    let (value, rest) = rest.split_at_checked(length)?;
+    Some((tag, value, rest))
+}
