@@ -67,6 +67,13 @@ impl Holding {
     pub fn most_at_once(&self) -> usize {
         self.most.load(Ordering::SeqCst)
     }
+
+    /// Returns when so many requests have been held at once.
+    pub fn wait_for(&self, count: usize) {
+        while self.most_at_once() < count {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 impl Drop for Holding {

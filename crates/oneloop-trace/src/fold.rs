@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::log::{By, Ended, Log, Record, What};
+use crate::log::{By, Ended, Log, On, Record, What};
 
 /// What a task is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -45,6 +45,10 @@ pub struct TaskView {
     pub woken_by: Option<By>,
     /// The stretches of work that it is in, innermost last.
     pub spans: Vec<String>,
+    /// What its last step has begun, or went on, to wait for.
+    pub waits: Vec<On>,
+    /// Where in the source it awaited last, as far as that is known.
+    pub awaits: Option<String>,
 }
 
 /// Sums over a log, which must be the same in every picture.
@@ -148,8 +152,8 @@ impl State {
                 self.counts.tasks += 1;
                 let state = TaskState::Waiting;
                 let (name, at) = (format!("Task-{task}"), at.clone());
-                let (spans, woken_by, parent) = (Vec::new(), None, *parent);
-                let view = TaskView { name, state, parent, at, polls: 0, wakes: 0, woken_by, spans };
+                let (spans, waits, awaits, woken_by, parent) = (Vec::new(), Vec::new(), None, None, *parent);
+                let view = TaskView { name, state, parent, at, polls: 0, wakes: 0, woken_by, spans, waits, awaits };
                 match self.tasks.insert(*task, view) {
                     None => Ok(()),
                     Some(_) => Err(format!("task {task} is made a second time")),
@@ -169,6 +173,13 @@ impl State {
                 Ok(())
             }
             What::SpanEnd { task, name } => self.end_span(*task, name),
+            What::Await { task, at } => {
+                if let Some(view) = task.and_then(|task| self.tasks.get_mut(&task)) {
+                    view.awaits = Some(at.clone());
+                }
+                Ok(())
+            }
+            What::Wait { task, on } => self.wait(*task, on),
             What::Wake { task, by, coalesced, .. } => self.wake(*task, *by, *coalesced),
             What::PollBegin { task, wake } => self.poll(*task, *wake),
             What::PollEnd { task, result } => self.end_poll(*task, *result),
@@ -186,6 +197,18 @@ impl State {
             return Ok(());
         }
         Err(format!("the turn begins with {found:?} (ready, timers, next deadline, sources), expected {expected:?}"))
+    }
+
+    fn wait(&mut self, task: Option<u32>, on: &On) -> Result<(), String> {
+        let Some(task) = task else { return Ok(()) };
+        let running = self.running.contains(&task);
+        let Some(view) = self.tasks.get_mut(&task) else {
+            return self.unknown(format!("task {task} waits before it was made"));
+        };
+        if !view.waits.contains(on) {
+            view.waits.push(on.clone());
+        }
+        if running { Ok(()) } else { self.unknown(format!("task {task} begins to wait outside of its step")) }
     }
 
     fn wake(&mut self, task: u32, by: By, coalesced: bool) -> Result<(), String> {
@@ -222,6 +245,7 @@ impl State {
         };
         let before = std::mem::replace(&mut view.state, TaskState::Running);
         view.polls += 1;
+        view.waits.clear();
         match before {
             TaskState::Ended(_) => Err(format!("task {task} is polled after its end")),
             _ if wake.is_none() => self.unknown(format!("task {task} is polled, and nobody woke it")),

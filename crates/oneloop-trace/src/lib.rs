@@ -5,6 +5,9 @@
 //! that replays the run step by step beside the loop's own source. [`State`] folds a log event by event, as each picture
 //! does, and [`check`] says where a log breaks a promise of the loop's.
 //!
+//! [`Census`] is the other observer: it keeps nothing but what every task is doing *now*, so that it can be asked while the
+//! loop runs ([`tasks_text`]), or by a thread when the loop is stuck ([`Watchdog`]).
+//!
 //! ```
 //! use std::rc::Rc;
 //! use std::time::Duration;
@@ -26,16 +29,22 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod census;
 mod chrome;
 mod fold;
 mod log;
 mod recorder;
 mod report;
 mod svg;
+mod tasks;
+mod watchdog;
 
+pub use census::{Busy, Census, CensusReader, Doing, Several, Snapshot, TaskNow, WaitNow};
 pub use chrome::chrome_trace;
 pub use fold::{Counts, State, TaskState, TaskView, check};
-pub use log::{By, Ended, Log, Record, What};
+pub use log::{By, Ended, Log, On, Record, What};
 pub use recorder::Recorder;
 pub use report::{escaped, report};
 pub use svg::turns_svg;
+pub use tasks::tasks_text;
+pub use watchdog::Watchdog;

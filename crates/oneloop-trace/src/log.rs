@@ -66,6 +66,10 @@ pub enum What {
     ThreadStart { name: String, why: String },
     /// A thread has ended.
     ThreadEnd { name: String },
+    /// A step has come to an `.await` in somebody's source.
+    Await { task: Option<u32>, at: String },
+    /// A step can't go on: it waits for this. It may say so several times.
+    Wait { task: Option<u32>, on: On },
     /// A task is woken. One that was in the queue already is not queued again (`coalesced`).
     Wake { wake: u32, task: u32, by: By, coalesced: bool },
     /// A task's step begins, because of this wake.
@@ -74,6 +78,26 @@ pub enum What {
     PollEnd { task: u32, result: Ended },
     /// A task is gone.
     Drop { task: u32, reason: Ended },
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum On {
+    /// This timer.
+    Timer(u32),
+    /// This source, until it can be read from.
+    Readable(u32),
+    /// This source, until it can be written to.
+    Writable(u32),
+    /// The end of this task.
+    Task(u32),
+    /// A future that somebody settles.
+    Future,
+    /// A turn at a lock, an event or a queue: `Lock.acquire`.
+    Line(String),
+    /// The other end of a pipe in memory.
+    Pipe,
 }
 
 /// Who woke a task.

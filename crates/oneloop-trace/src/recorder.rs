@@ -10,9 +10,9 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::Location;
 use std::time::Instant;
 
-use oneloop::{LoopEvent, Observer, Stamp, StepResult, WokenBy};
+use oneloop::{LoopEvent, Observer, Stamp, StepResult, WaitsFor, WokenBy};
 
-use crate::log::{By, Ended, Log, Record, What};
+use crate::log::{By, Ended, Log, On, Record, What};
 
 /// Keeps the last events of a loop. Share it by `Rc`: one with the loop's builder, one to ask afterwards.
 #[derive(Debug)]
@@ -98,6 +98,8 @@ enum RawWhat {
     SpanEnd { task: Option<u32>, name: &'static str },
     ThreadStart { name: Box<str>, why: &'static str },
     ThreadEnd(Box<str>),
+    Await { task: Option<u32>, at: &'static Location<'static> },
+    Wait { task: Option<u32>, on: WaitsFor },
     Wake { task: u32, by: WokenBy, coalesced: bool },
     PollBegin(u32),
     PollEnd(u32, StepResult),
@@ -134,6 +136,8 @@ impl RawWhat {
             LoopEvent::SpanEnd { task, name } => RawWhat::SpanEnd { task: task.map(|task| task.number()), name },
             LoopEvent::ThreadStart { name, why } => RawWhat::ThreadStart { name: name.into(), why },
             LoopEvent::ThreadEnd { name } => RawWhat::ThreadEnd(name.into()),
+            LoopEvent::Await { task, at } => RawWhat::Await { task: task.map(|task| task.number()), at },
+            LoopEvent::Wait { task, on } => RawWhat::Wait { task: task.map(|task| task.number()), on },
             LoopEvent::Wake { task, by, coalesced } => RawWhat::Wake { task: task.number(), by, coalesced },
             LoopEvent::PollBegin { task } => RawWhat::PollBegin(task.number()),
             LoopEvent::PollEnd { task, result } => RawWhat::PollEnd(task.number(), result),
@@ -157,6 +161,18 @@ impl Numbers {
     fn source(&mut self, token: usize) -> u32 {
         let next = self.sources.len() as u32 + 1;
         *self.sources.entry(token).or_insert(next)
+    }
+
+    fn on(&mut self, on: WaitsFor) -> On {
+        match on {
+            WaitsFor::Timer(timer) => On::Timer(timer),
+            WaitsFor::Source { token, writable: false } => On::Readable(self.source(token)),
+            WaitsFor::Source { token, writable: true } => On::Writable(self.source(token)),
+            WaitsFor::Task(task) => On::Task(task.number()),
+            WaitsFor::Line(name) => On::Line(name.into()),
+            WaitsFor::Pipe => On::Pipe,
+            _ => On::Future,
+        }
     }
 
     fn wake(&mut self, task: u32, coalesced: bool) -> u32 {
@@ -199,6 +215,8 @@ impl Numbers {
                 What::ThreadStart { name: name.to_string(), why: why.to_string() }
             }
             RawWhat::ThreadEnd(ref name) => What::ThreadEnd { name: name.to_string() },
+            RawWhat::Await { task, at } => What::Await { task, at: at.to_string() },
+            RawWhat::Wait { task, on } => What::Wait { task, on: self.on(on) },
             RawWhat::Wake { task, by, coalesced } => {
                 let by = match by {
                     WokenBy::Io(token) => By::Io(self.source(token)),

@@ -30,7 +30,7 @@ const TOLD: [(&str, &str); 19] = [
     ("name", "Event::Name {"),
     ("span_begin", "Event::SpanBegin {"),
     ("span_end", "Event::SpanEnd {"),
-    ("wake", "Event::Wake {"),
+    ("wake", "self.observe_wake("),
     ("poll_begin", "Event::PollBegin {"),
     ("poll_end", "Event::PollEnd {"),
     ("drop", "Event::Drop {"),

@@ -82,6 +82,7 @@ impl Builder {
             signals: RefCell::default(),
             watches: RefCell::default(),
             jobs: Jobs::default(),
+            debug: DebugMode::new(self.observer.is_some()),
             observer: self.observer,
             waking: Cell::new(WokenBy::Outside),
             spawned: Cell::new(0),
@@ -91,7 +92,6 @@ impl Builder {
             running: Cell::new(false),
             stopping: Cell::new(false),
             closed: Cell::new(false),
-            debug: DebugMode::default(),
         });
         Ok(EventLoop(LoopRef { core }))
     }

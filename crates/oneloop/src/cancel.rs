@@ -23,6 +23,7 @@ use std::{
 
 use crate::{
     event_loop::{Core, with_running},
+    observer::WaitsFor,
     ready::TaskId,
 };
 
@@ -41,6 +42,16 @@ pub(crate) trait CancelTarget {
     /// for a cancellation ahead of that. True of a gather whose children have ended and not told it yet.
     fn is_ending(&self) -> bool {
         false
+    }
+
+    /// Which task this is, if it is one: a task must not wait for itself.
+    fn task_id(&self) -> Option<TaskId> {
+        None
+    }
+
+    /// Tells what somebody waits for who waits for this, for those who look at the tasks.
+    fn waits_for(&self, tell: &mut dyn FnMut(WaitsFor)) {
+        tell(self.task_id().map_or(WaitsFor::Future, WaitsFor::Task));
     }
 }
 
@@ -220,7 +231,7 @@ impl Cancellation {
         self.must_cancel.get() && !self.waiting().is_some_and(|below| below.is_ending())
     }
 
-    fn waiting(&self) -> Waiting {
+    pub(crate) fn waiting(&self) -> Waiting {
         let waiting = self.waiting.take();
         self.waiting.set(waiting.clone());
         waiting

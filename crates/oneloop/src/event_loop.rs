@@ -216,11 +216,11 @@ impl LoopRef {
                 Some(deadline) => Some(deadline.saturating_duration_since(core.clock.now()).min(LONGEST_PARK)),
                 None => None,
             };
-            core.observe(|| Event::Park { timeout });
+            core.observe(move || Event::Park { timeout });
             core.selector.park(timeout)?;
             // 2. I/O: wake those whose sockets are ready. They are stepped in this very turn.
             let unpark = core.selector.dispatch(core);
-            core.observe(|| Event::Unpark(unpark));
+            core.observe(move || Event::Unpark(unpark));
         }
         core.open_letters();
 
@@ -276,7 +276,7 @@ impl Core {
         let mut timers = self.timers.borrow_mut();
         while let Some(timer) = timers.pop_due(now) {
             self.push(Ready::Timer(timer));
-            self.observe(|| Event::TimerFire { timer: timer.number() });
+            self.observe(move || Event::TimerFire { timer: timer.number() });
         }
     }
 
@@ -301,14 +301,12 @@ impl Core {
             }
             _ => return,
         };
-        self.observe(|| Event::PollBegin { task: id });
         self.current.set(Some(id));
-        let result = self.timed(Some(id), || task.step(self));
+        let result = self.watched(Some(id), || task.step(self));
         self.current.set(None);
-        self.observe(|| Event::PollEnd { task: id, result });
         if result != StepResult::Pending {
             let gone = self.tasks.borrow_mut().try_remove(id.index as usize);
-            self.observe(|| Event::Drop { task: id, reason: result });
+            self.observe(move || Event::Drop { task: id, reason: result });
             self.fence(move || drop((gone, task)));
         }
     }
@@ -319,10 +317,11 @@ impl Core {
         let tasks = self.tasks.borrow();
         let Some(slot) = tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation) else { return };
         let coalesced = slot.scheduled.replace(true);
+        drop(tasks);
         if !coalesced {
             self.ready.borrow_mut().push_back(Ready::Step(id));
         }
-        self.observe(|| Event::Wake { task: id, by: self.woken_by(id), coalesced });
+        self.observe_wake(id, coalesced);
     }
 
     /// Queues something. A closed loop drops it instead, since it could hold the loop and be held by it for ever.
@@ -359,7 +358,7 @@ impl Core {
 
     pub(crate) fn add_timer(&self, when: Instant, action: Action) -> TimerId {
         let timer = if self.closed.get() { TimerId::NEVER } else { self.timers.borrow_mut().add(when, action) };
-        self.observe(|| Event::TimerAdd { timer: timer.number(), deadline: when, task: current_id() });
+        self.observe(move || Event::TimerAdd { timer: timer.number(), deadline: when, task: current_id() });
         timer
     }
 
@@ -367,7 +366,7 @@ impl Core {
     pub(crate) fn cancel_timer(&self, timer: TimerId) {
         let action = self.timers.borrow_mut().remove(timer);
         if action.is_some() {
-            self.observe(|| Event::TimerCancel { timer: timer.number() });
+            self.observe(move || Event::TimerCancel { timer: timer.number() });
         }
         drop(action);
     }

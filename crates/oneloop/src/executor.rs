@@ -24,6 +24,7 @@ use std::{
 
 use slab::Slab;
 
+use thread_pool::AtEnd;
 pub use thread_pool::ThreadPoolExecutor;
 
 use crate::{
@@ -34,6 +35,7 @@ use crate::{
     exceptions::ExceptionContext,
     future::Outcome,
     loop_ref::{LoopRef, get_running_loop},
+    observer::{Event, thread_ended},
     ready::Letter,
     settable::SettableFuture,
 };
@@ -171,17 +173,21 @@ impl LoopRef {
         };
         let number = self.core.jobs.waiting.borrow_mut().insert(Box::new(settles));
         let (on_thread, inbox) = (shared.clone(), self.core.inbox.clone());
-        let submitted = executor.submit(Box::new(move || {
+        let job = Box::new(move || {
             if on_thread.taken.swap(true, Ordering::AcqRel) {
                 return; // cancelled while it waited for a thread
             }
             let given = catch_unwind(AssertUnwindSafe(function));
             *lock(&on_thread.given) = Some(given);
             let _loop_is_gone = inbox.add(Letter::Call(Box::new(move || job_done(number))));
-        }));
-        if let Err(error) = submitted {
-            drop(self.core.jobs.take(number));
-            return Err(error);
+        });
+        match executor.submit(job, || self.at_threads_end()) {
+            Ok(Some(name)) => self.core.observe(|| Event::ThreadStart { name: &name, why: "run_in_executor" }),
+            Ok(None) => {}
+            Err(error) => {
+                drop(self.core.jobs.take(number));
+                return Err(error);
+            }
         }
         let jobs_loop = self.core.me.clone();
         future.add_done_callback(move |future| {
@@ -193,6 +199,17 @@ impl LoopRef {
             }
         });
         Ok(())
+    }
+}
+
+impl LoopRef {
+    /// Has an observer told of a thread's end, if the loop is still there then. Without an observer there is nothing.
+    fn at_threads_end(&self) -> Option<AtEnd> {
+        self.core.observer.as_ref()?;
+        let inbox = self.core.inbox.clone();
+        Some(Box::new(move |name| {
+            let _loop_is_gone = inbox.add(Letter::Call(Box::new(move || thread_ended(&name))));
+        }))
     }
 }
 

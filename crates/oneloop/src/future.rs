@@ -27,7 +27,7 @@ use crate::{
     error::{Error, Result},
     event_loop::{Core, running},
     handle::Listener,
-    ready::{Ready, Sleeper, TaskId},
+    ready::{Ready, Sleeper},
     waiters::{Waiter, Waiters},
 };
 
@@ -155,11 +155,6 @@ impl<T> FutureState<T> {
 /// What [`Awaiting`] can wait for: a task, a settable future, the outer future of a gather.
 pub(crate) trait Awaitable<T>: CancelTarget {
     fn state(&self) -> &FutureState<T>;
-
-    /// Which task this is, if it is one: a task must not wait for itself.
-    fn task_id(&self) -> Option<TaskId> {
-        None
-    }
 }
 
 /// Waits for a task or a settable future and moves its result out. Dropping it stops the waiting, not the task.
@@ -211,6 +206,7 @@ impl<T: 'static> Awaiting<T> {
             return Err(Error::Runtime("Task cannot await on itself"));
         }
         self.key = Some(state.wait(self.key, Sleeper::new(&core, waker)));
+        core.observe_targets(|| [self.target.clone()]);
         core.step.wait_for(self.target.clone());
         Ok(())
     }

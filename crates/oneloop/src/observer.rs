@@ -10,12 +10,20 @@
 use std::{
     cell::RefCell,
     panic::Location,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
 use mio::{Interest, Token};
 
-use crate::{clock::Clock, event_loop::Core, event_loop::with_running, ready::TaskId, task_ref::current_id};
+use crate::{
+    cancel::CancelTarget,
+    clock::Clock,
+    event_loop::{Core, with_running},
+    ready::TaskId,
+    selector::Direction,
+    task_ref::current_id,
+};
 
 /// Is told of each event, in order.
 pub trait Observer {
@@ -65,6 +73,35 @@ pub enum WokenBy {
     Callback,
     /// Something outside the loop: another thread, or code between two runs.
     Outside,
+}
+
+/// What a task has begun, or goes on, to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitsFor {
+    /// This timer: a sleep.
+    Timer(u32),
+    /// A source of the selector, for one of its directions.
+    Source {
+        /// The source's token.
+        token: usize,
+        /// Until it can be written to; else until it can be read from.
+        writable: bool,
+    },
+    /// The end of this task.
+    Task(TaskId),
+    /// A future that somebody settles: another task, a callback, a thread.
+    Future,
+    /// A turn at a lock, an event, a queue; its name.
+    Line(&'static str),
+    /// The other end of a pipe in memory.
+    Pipe,
+}
+
+impl WaitsFor {
+    pub(crate) fn source(token: Token, direction: Direction) -> WaitsFor {
+        WaitsFor::Source { token: token.0, writable: direction == Direction::Write }
+    }
 }
 
 /// How a task's step, or the task, ended.
@@ -188,6 +225,20 @@ pub enum Event<'a> {
         /// Its name.
         name: &'a str,
     },
+    /// A task's step has come to an `.await` whose place is known: of a sleep, a task, a future, a lock, a queue.
+    Await {
+        /// Whose; `None` in a future that no task drives.
+        task: Option<TaskId>,
+        /// Where in the source.
+        at: &'static Location<'static>,
+    },
+    /// A step can't go on: what it waits for keeps its waker. A step may say so several times.
+    Wait {
+        /// Whose; `None` in a future that no task drives.
+        task: Option<TaskId>,
+        /// What for.
+        on: WaitsFor,
+    },
     /// A task was woken.
     Wake {
         /// Who is to run.
@@ -238,10 +289,67 @@ pub fn span_end(name: &'static str) {
     with_running(|core| core.observe(|| Event::SpanEnd { task: current_id(), name }));
 }
 
+/// Tells the observer of the running loop that the program has started a thread that has to do with the loop. The threads
+/// of [`run_in_executor`](crate::LoopRef::run_in_executor) are told of without it.
+pub fn thread_started(name: &str, why: &'static str) {
+    with_running(|core| core.observe(|| Event::ThreadStart { name, why }));
+}
+
+/// The counterpart of [`thread_started`].
+pub fn thread_ended(name: &str) {
+    with_running(|core| core.observe(|| Event::ThreadEnd { name }));
+}
+
 impl Core {
+    /// Tells the observer what the step that runs waits for.
+    #[inline]
+    pub(crate) fn observe_wait(&self, on: impl FnOnce() -> WaitsFor) {
+        self.observe(move || Event::Wait { task: self.current.get(), on: on() });
+    }
+
+    /// Tells the observer that the step waits for these.
+    #[inline]
+    pub(crate) fn observe_targets<T: CancelTarget + ?Sized, I: IntoIterator<Item = Rc<T>>>(
+        &self,
+        targets: impl FnOnce() -> I,
+    ) {
+        if self.observer.is_some() {
+            self.tell_of_targets(targets);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_of_targets<T: CancelTarget + ?Sized, I: IntoIterator<Item = Rc<T>>>(&self, targets: impl FnOnce() -> I) {
+        targets().into_iter().for_each(|target| target.waits_for(&mut |on| self.observe_wait(|| on)));
+    }
+
+    /// Tells the observer of a wake. The last thing that `schedule` does, so that without one there is nothing to keep.
+    #[inline]
+    pub(crate) fn observe_wake(&self, task: TaskId, coalesced: bool) {
+        if self.observer.is_some() {
+            self.tell_of_wake(task, coalesced);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_of_wake(&self, task: TaskId, coalesced: bool) {
+        self.observe(|| Event::Wake { task, by: self.woken_by(task), coalesced });
+    }
+
     /// Tells the observer, if there is one: else this is one test.
     #[inline]
     pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if self.observer.is_some() {
+            self.tell_observer(event);
+        }
+    }
+
+    /// Out of the way of those who have no observer: the event is made here, too.
+    #[cold]
+    #[inline(never)]
+    fn tell_observer<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         if let Some(observer) = &self.observer {
             observer.event(&Stamp { clock: &self.clock, turn: self.turn.get() }, &event());
         }

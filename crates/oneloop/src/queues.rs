@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Result},
     locks::{
         Event, EventWait,
-        line::{Line, LoopBound, Waiter},
+        line::{At, Line, LoopBound, Waiter},
     },
 };
 
@@ -246,9 +246,9 @@ impl<T> Shared<T> {
         false
     }
 
-    fn stand_in(&self, line: &Line) -> Result<Rc<Waiter>> {
+    fn stand_in(&self, at: At, line: &Line) -> Result<Rc<Waiter>> {
         self.bound.bind("the Queue is bound to a different event loop")?;
-        Ok(line.join_again(self.spare.take()))
+        Ok(line.join_again(at, self.spare.take()))
     }
 
     /// A wait ends without having had its turn. If it was woken, `there_is_more` says whether another could go on.
@@ -286,7 +286,7 @@ impl<T> Future for QueueGet<T> {
                 this.shared.spare.set(this.place.take());
             }
             match this.shared.get_nowait() {
-                Err(Error::QueueEmpty) => this.place = Some(this.shared.stand_in(&this.shared.getters)?),
+                Err(Error::QueueEmpty) => this.place = Some(this.shared.stand_in(At::QueueGet, &this.shared.getters)?),
                 result => return Poll::Ready(result),
             }
         }
@@ -340,7 +340,7 @@ impl<T> Future for QueuePut<T> {
                 let item = this.item.take().ok_or(Error::InvalidState("the item was put before"))?;
                 return Poll::Ready(this.shared.put_nowait(item));
             }
-            this.place = Some(this.shared.stand_in(&this.shared.putters)?);
+            this.place = Some(this.shared.stand_in(At::QueuePut, &this.shared.putters)?);
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     error::{Error, Result},
     event_loop::{Core, running},
     handle::Listener,
-    observer::{Event, Unpark},
+    observer::{Event, Unpark, WaitsFor},
     ready::{Ready, Sleeper},
     task_ref::current_id,
     waiters::Waiters,
@@ -159,6 +159,7 @@ impl Selector {
         unpark
     }
 
+    #[inline]
     fn set_ready(&self, core: &Core, token: Token, direction: Direction, ended: bool) {
         let mut slots = self.slots.borrow_mut();
         let Some(slot) = slots.get(token) else { return };
@@ -239,6 +240,7 @@ impl Registration {
     fn ready_or_wait(&self, direction: Direction, waker: &Waker) -> bool {
         let ready = self.with_half(direction, |half| half.ready).unwrap_or(true);
         if !ready {
+            self.core.observe_wait(|| WaitsFor::source(self.token, direction));
             let sleeper = Sleeper::new(&self.core, waker);
             let old = self.with_half(direction, |half| half.waiters.wait(sleeper));
             drop(old); // with nothing borrowed: it may be foreign

@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Result},
     event_loop::{Core, running},
     loop_ref::LoopRef,
+    observer::WaitsFor,
     ready::Sleeper,
     timers::{Action, TimerId},
 };
@@ -83,6 +84,7 @@ impl Sleep {
         };
         let sleeper = Sleeper::new(&core, cx.waker());
         let timer = core.add_timer(when(&core), Action::Wake(sleeper));
+        core.observe_wait(|| WaitsFor::Timer(timer.number()));
         self.0 = State::Armed(LoopRef { core }, timer);
         Poll::Pending
     }
@@ -105,6 +107,7 @@ impl Future for Sleep {
             State::Armed(event_loop, timer) => {
                 let sleeper = Sleeper::new(&event_loop.core, cx.waker());
                 let before = event_loop.core.timers.borrow_mut().wake_instead(*timer, sleeper);
+                event_loop.core.observe_wait(|| WaitsFor::Timer(timer.number()));
                 if before.is_ok() { Poll::Pending } else { Poll::Ready(Ok(())) }
             }
         }

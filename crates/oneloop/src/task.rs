@@ -202,14 +202,14 @@ impl<T> CancelTarget for TaskInner<T> {
     fn passed(&self) {
         self.header.cancellation.passed();
     }
+
+    fn task_id(&self) -> Option<TaskId> {
+        Some(self.header.id)
+    }
 }
 
 impl<T: 'static> Awaitable<T> for TaskInner<T> {
     fn state(&self) -> &FutureState<T> {
         &self.state
-    }
-
-    fn task_id(&self) -> Option<TaskId> {
-        Some(self.header.id)
     }
 }

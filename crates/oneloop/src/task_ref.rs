@@ -305,6 +305,7 @@ impl Future for AwaitingEnd {
         }
         match task.poll_ended(key, &core, cx.waker()) {
             Poll::Pending => {
+                core.observe_targets(|| [task.clone()]);
                 core.step.wait_for(task.clone());
                 Poll::Pending
             }

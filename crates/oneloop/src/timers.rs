@@ -44,7 +44,7 @@ pub(crate) enum Action {
 }
 
 pub(crate) struct Slot {
-    action: Action,
+    pub(crate) action: Action,
     generation: u32,
     /// Whether the heap still holds its entry. False once it is due and queued.
     in_heap: bool,
@@ -52,16 +52,16 @@ pub(crate) struct Slot {
 
 /// The field order is the order of comparison.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    when: Instant,
+pub(crate) struct Entry {
+    pub(crate) when: Instant,
     sequence: u64,
-    id: TimerId,
+    pub(crate) id: TimerId,
 }
 
 /// Every timer of one loop.
 #[derive(Default)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<Entry>>,
+    pub(crate) heap: BinaryHeap<Reverse<Entry>>,
     pub(crate) slots: Slab<Slot>,
     /// How many timers were ever added: the tie-breaker, and the source of generations.
     sequence: u64,
@@ -133,7 +133,7 @@ impl Timers {
         self.slots.len()
     }
 
-    fn slot(&mut self, id: TimerId) -> Option<&mut Slot> {
+    pub(crate) fn slot(&mut self, id: TimerId) -> Option<&mut Slot> {
         self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)
     }
 

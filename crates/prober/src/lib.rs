@@ -25,6 +25,7 @@ mod gauges;
 mod input;
 mod job;
 mod limits;
+mod looking;
 mod modules;
 mod output;
 mod probe;
@@ -83,17 +84,18 @@ fn perform(task: Task, settings: Settings) -> Result<Run, String> {
     let sources = if let Task::Probe(sources) = &task { sources.as_slice() } else { &[] };
     files::check(&settings, sources)?;
     let recording = recording::Recording::wanted(&settings)?;
+    let looking = looking::Looking::wanted(&settings);
     match task {
         Task::Probe(sources) => {
             let parts = prepare(input::Input::open(sources)?, settings, None)?;
-            on_a_loop(recording, run::run(parts))
+            on_a_loop(recording, looking, run::run(parts))
         }
-        Task::Demo => on_a_loop(recording, probe_demo(settings)),
-        Task::ServeDemo => oneloop::run(serve_demo()).map_err(|error| error.to_string()),
+        Task::Demo => on_a_loop(recording, looking, probe_demo(settings)),
+        Task::ServeDemo => on_a_loop(recording, looking, serve_demo()),
         Task::Serve(serving) => {
             let modules = serve::load(&serving)?;
             limits::raise_open_files();
-            oneloop::run(serve::serve(*serving, modules)).map_err(|error| error.to_string())
+            on_a_loop(recording, looking, serve::serve(*serving, modules))
         }
         Task::CheckConfig(file) => {
             let modules = modules::Modules::load(&file)?;
@@ -103,15 +105,21 @@ fn perform(task: Task, settings: Settings) -> Result<Run, String> {
     }
 }
 
-/// Runs it on a loop of its own, recorded if that was asked for.
+/// Runs it on a loop of its own, recorded and looked at as far as that was asked for.
 fn on_a_loop(
     recording: Option<recording::Recording>,
+    looking: looking::Looking,
     main: impl Future<Output = oneloop::Result<Run>> + 'static,
 ) -> Result<Run, String> {
-    match recording {
-        Some(recording) => recording.run(main),
-        None => oneloop::run(main).map_err(|error| error.to_string()),
-    }
+    let recorder = recording.as_ref().map(recording::Recording::observer);
+    let observers = recorder.into_iter().chain(looking.observer()).collect();
+    let looked_at = async move {
+        let _watchdog = looking.begin()?;
+        main.await
+    };
+    let run = recording::run(observers, looked_at).map_err(|error| error.to_string())?;
+    recording.map_or(Ok(()), recording::Recording::write)?;
+    Ok(run)
 }
 
 /// Prints on standard output. A reader who leaves early (`prober man | head`) is no error.
@@ -196,7 +204,7 @@ fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Res
         prober,
         reporter: report::Reporter::new(&settings, colours, columns, wrap, secrets),
         destination,
-        recorded: settings.trace.is_some() || settings.report.is_some(),
+        recorded: settings.names_tasks(),
         parallel,
         parallel_host: settings.parallel_max_host,
         gap: settings.gap,

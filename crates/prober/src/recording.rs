@@ -9,8 +9,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use oneloop::{EventLoop, Runner};
-use oneloop_trace::{Log, Recorder, chrome_trace, report};
+use oneloop::{EventLoop, Observer, Runner};
+use oneloop_trace::{Log, Recorder, Several, chrome_trace, report};
 
 use crate::cli::Settings;
 use crate::run::Run;
@@ -37,18 +37,35 @@ impl Recording {
         Ok((!files.is_empty()).then(|| Recording { recorder: Rc::default(), files }))
     }
 
-    /// Runs `main` as `oneloop::run` does, recorded, and writes the files.
-    pub(crate) fn run(self, main: impl Future<Output = oneloop::Result<Run>> + 'static) -> Result<Run, String> {
-        let event_loop = EventLoop::builder().observer(self.recorder.clone()).build();
-        let runner = Runner::with_loop(event_loop.map_err(|error| error.to_string())?);
-        let run = runner.run(main).map_err(|error| error.to_string())?;
-        runner.close().map_err(|error| error.to_string())?;
+    /// What the loop must have as an observer.
+    pub(crate) fn observer(&self) -> Rc<dyn Observer> {
+        self.recorder.clone()
+    }
+
+    /// Writes the files, when the run is over.
+    pub(crate) fn write(self) -> Result<(), String> {
         let log = self.recorder.log();
         for (path, mut file, render) in self.files {
             file.write_all(render(&log).as_bytes()).map_err(|error| cannot_write(&path, &error))?;
         }
-        Ok(run)
+        Ok(())
     }
+}
+
+/// Runs `main` as `oneloop::run` does, on a loop with these observers.
+pub(crate) fn run(
+    mut observers: Vec<Rc<dyn Observer>>,
+    main: impl Future<Output = oneloop::Result<Run>> + 'static,
+) -> oneloop::Result<Run> {
+    let observer = match observers.len() {
+        0 => return oneloop::run(main),
+        1 => observers.remove(0),
+        _ => Rc::new(Several(observers)),
+    };
+    let runner = Runner::with_loop(EventLoop::builder().observer(observer).build()?);
+    let run = runner.run(main)?;
+    runner.close()?;
+    Ok(run)
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> String {

@@ -22,6 +22,7 @@ use crate::{
     future::{Awaitable, FutureState, Outcome},
     handle::Listener,
     loop_ref::LoopRef,
+    observer::WaitsFor,
 };
 
 /// Awaits all, and gives their values in the order of the arguments. When one fails, its error is given at once and the
@@ -230,6 +231,16 @@ impl<V: 'static, C: Children<V>> CancelTarget for Gathering<V, C> {
         let children = self.children.borrow();
         let mut all = children.iter().flat_map(|children| (0..children.len()).map(|which| children.child(which)));
         !self.state.is_done() && all.all(Watched::is_done)
+    }
+
+    /// Whoever awaits the whole waits for each child that has not ended.
+    fn waits_for(&self, tell: &mut dyn FnMut(WaitsFor)) {
+        let children = self.children.borrow();
+        for child in children.iter().flat_map(|children| (0..children.len()).map(|which| children.child(which))) {
+            if !child.is_done() {
+                child.target().waits_for(tell);
+            }
+        }
     }
 }
 

@@ -27,8 +27,10 @@ use super::scope::{ScopeTask, poll_body};
 use crate::{
     any_future::Failure,
     error::{Error, Result},
+    event_loop::with_running,
     handle::Listener,
     join::Task,
+    observer::WaitsFor,
     ready::TaskId,
     settable::SettableFuture,
     task_builder::TaskBuilder,
@@ -215,6 +217,9 @@ impl Inner {
         while !self.tasks.borrow().is_empty() {
             let all_ended = parent.event_loop.create_future();
             *self.on_completed.borrow_mut() = Some(all_ended.clone());
+            with_running(|core| {
+                self.tasks.borrow().iter().for_each(|task| core.observe_wait(|| WaitsFor::Task(*task)));
+            });
             if all_ended.await.is_err() && !self.aborting.get() {
                 cancelled = true;
                 self.abort(parent);

@@ -10,6 +10,7 @@ use std::{cell::Cell, collections::HashSet, fmt, rc::Rc, time::Duration};
 use crate::{
     any_future::{AnyFuture, EnsureFuture, Watched},
     error::{Error, Result},
+    event_loop::with_running,
     handle::{Listener, TimerHandle},
     join::Task,
     loop_ref::get_running_loop,
@@ -111,7 +112,10 @@ pub async fn wait<W: Waitable>(
     if watched.is_empty() {
         return Err(Error::Runtime("Set of Tasks/Futures is empty."));
     }
-    Registered::new(&watched, return_when, timeout.into())?.enough.clone().await?;
+    let registered = Registered::new(&watched, return_when, timeout.into())?;
+    with_running(|core| core.observe_targets(|| watched.iter().filter(|watch| !watch.is_done()).map(|it| it.target())));
+    registered.enough.clone().await?;
+    drop(registered);
     let (mut done, mut pending) = (Vec::new(), Vec::new());
     for (handle, watch) in handles.into_iter().zip(watched) {
         if watch.is_done() { done.push(handle) } else { pending.push(handle) }

@@ -1,8 +1,8 @@
 //! Debug mode: which step or callback has kept everything else waiting, and where it is now.
 //!
-//! Job: `set_debug` and `slow_callback_duration`. In debug mode each step and each callback is timed, and a slow one is
+//! Job: `set_debug` and `slow_callback_duration`; and an observer is told here of steps and of the places of awaits. In debug mode each step and each callback is timed, and a slow one is
 //! logged with the task's name, the place where it was made, and the place of the last `.await` that its step came to.
-//! Neighbours: `event_loop.rs` steps through [`Core::timed`]; `join.rs`, `settable.rs` and `sleep.rs` note where they
+//! Neighbours: `event_loop.rs` steps through [`Core::watched`]; `join.rs`, `settable.rs` and `sleep.rs` note where they
 //! are awaited. Invariant: switched off, each of these costs one test of a flag.
 //!
 //! Counterparts: `loop.set_debug`, `slow_callback_duration` (`base_events.py: _run_once`), the logger "asyncio". What
@@ -18,10 +18,10 @@ use std::{
 };
 
 use crate::{
-    event_loop::Core,
+    event_loop::{Core, with_running},
     exceptions::ExceptionHandler,
     loop_ref::LoopRef,
-    observer::Event,
+    observer::{Event, StepResult},
     ready::TaskId,
     task_ref::{TaskRef, current_id},
 };
@@ -44,6 +44,8 @@ pub(crate) struct DebugMode {
     pub(crate) exception_handler: ExceptionHandler,
     logger: Cell<Option<Logger>>,
     on: Cell<bool>,
+    /// Whether steps are looked at: in debug mode, or for an observer.
+    looks: Cell<bool>,
     slow_callback_duration: Cell<Option<Duration>>,
     /// Where the tasks that live were made. Kept in debug mode alone.
     made_at: RefCell<HashMap<TaskId, Place>>,
@@ -74,6 +76,7 @@ impl LoopRef {
     /// ```
     pub fn set_debug(&self, on: bool) {
         self.core.debug.on.set(on);
+        self.core.debug.looks.set(on || self.core.observer.is_some());
     }
 
     /// How long a step or a callback may take in debug mode before it is logged: 0.1 seconds unless it was set.
@@ -93,6 +96,13 @@ impl LoopRef {
     }
 }
 
+impl DebugMode {
+    /// Of a loop that has an observer, or has none.
+    pub(crate) fn new(observed: bool) -> DebugMode {
+        DebugMode { looks: Cell::new(observed), ..DebugMode::default() }
+    }
+}
+
 impl Core {
     /// Tells the observer of a new task, and in debug mode notes where it was made.
     pub(crate) fn made(&self, task: TaskId, at: Place) {
@@ -102,20 +112,26 @@ impl Core {
         }
     }
 
-    /// Runs a step of `task`, or a callback, and says so if it was slow.
+    /// Runs a step of `task`, or a callback. The observer is told of a step; in debug mode a slow one is logged. One
+    /// test for both, since every step comes by.
     #[inline]
-    pub(crate) fn timed<R>(&self, task: Option<TaskId>, run: impl FnOnce() -> R) -> R {
-        if self.debug.on.get() { self.watch(task, run) } else { run() }
+    pub(crate) fn watched<R: Stepped>(&self, task: Option<TaskId>, run: impl FnOnce() -> R) -> R {
+        if self.debug.looks.get() { self.watch(task, run) } else { run() }
     }
 
     #[cold]
-    fn watch<R>(&self, task: Option<TaskId>, run: impl FnOnce() -> R) -> R {
+    fn watch<R: Stepped>(&self, task: Option<TaskId>, run: impl FnOnce() -> R) -> R {
         let outer = (WATCHED.replace(true), AWAITED_AT.take());
-        let began = Instant::now();
+        task.inspect(|&task| self.observe(|| Event::PollBegin { task }));
+        let began = self.debug.on.get().then(Instant::now);
         let result = run();
-        let took = began.elapsed();
+        let took = began.map(|began| began.elapsed());
+        if let (Some(task), Some(result)) = (task, result.step_result()) {
+            self.observe(|| Event::PollEnd { task, result });
+        }
         let awaited_at = AWAITED_AT.replace(outer.1);
         WATCHED.set(outer.0);
+        let Some(took) = took else { return result };
         if took >= self.debug.slow_callback_duration.get().unwrap_or(SLOW) {
             let who = task.map_or_else(|| "a callback".to_owned(), |task| self.describe(task, awaited_at));
             self.log(&format!("Executing {who} took {:.3} seconds", took.as_secs_f64()));
@@ -152,11 +168,30 @@ impl Core {
     }
 }
 
+/// What is run under watch: a step, which has a result, or a callback.
+pub(crate) trait Stepped {
+    fn step_result(&self) -> Option<StepResult>;
+}
+
+impl Stepped for StepResult {
+    fn step_result(&self) -> Option<StepResult> {
+        Some(*self)
+    }
+}
+
+impl Stepped for () {
+    fn step_result(&self) -> Option<StepResult> {
+        None
+    }
+}
+
 /// Notes where the step that is watched awaits.
 #[inline]
 #[track_caller]
 pub(crate) fn note_await() {
     if WATCHED.get() {
-        AWAITED_AT.set(Some(Location::caller()));
+        let at = Location::caller();
+        AWAITED_AT.set(Some(at));
+        with_running(|core| core.observe(|| Event::Await { task: core.current.get(), at }));
     }
 }

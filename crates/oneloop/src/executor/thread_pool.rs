@@ -22,6 +22,9 @@ use crate::error::{Error, Result};
 /// What a thread of the pool does.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
+/// What a thread that was made for a job does at its very end; it is given its name.
+pub(crate) type AtEnd = Box<dyn FnOnce(String) + Send>;
+
 /// At most so many threads, which are made when they are first needed and named. Clones are the same pool.
 ///
 /// ```
@@ -95,20 +98,30 @@ impl ThreadPoolExecutor {
         }
     }
 
-    /// Queues a job, and makes a thread for it if none is idle and the pool isn't full.
-    pub(crate) fn submit(&self, job: Job) -> Result<()> {
+    /// Queues a job, and makes a thread for it if none is idle and the pool isn't full. Gives the name of a thread that it
+    /// has made, which will do what `at_end` gives.
+    pub(crate) fn submit(&self, job: Job, at_end: impl FnOnce() -> Option<AtEnd>) -> Result<Option<String>> {
         let mut state = self.0.lock();
         if state.shut_down {
             return Err(Error::Runtime("cannot schedule new futures after shutdown"));
         }
         state.jobs.push_back(job);
+        let mut made = None;
         if state.jobs.len() > state.idle + state.starting && state.threads.len() < self.0.max_workers {
             let pool = self.0.clone();
             let name = format!("{}_{}", pool.name, state.threads.len());
-            match std::thread::Builder::new().name(name).spawn(move || pool.work()) {
+            let (at_end, its_name) = (at_end(), name.clone());
+            let work = move || {
+                pool.work();
+                if let Some(at_end) = at_end {
+                    at_end(its_name);
+                }
+            };
+            match std::thread::Builder::new().name(name.clone()).spawn(work) {
                 Ok(thread) => {
                     state.threads.push(thread);
                     state.starting += 1;
+                    made = Some(name);
                 }
                 Err(error) if state.threads.is_empty() => {
                     drop(state.jobs.pop_back());
@@ -119,7 +132,7 @@ impl ThreadPoolExecutor {
         }
         drop(state);
         self.0.bell.notify_one();
-        Ok(())
+        Ok(made)
     }
 }
 

@@ -11,7 +11,7 @@
 use std::{fmt, future::Future, rc::Rc};
 
 use super::{
-    line::{Line, LoopBound, Waiter},
+    line::{At, Line, LoopBound, Waiter},
     lock::{Lock, LockAcquire},
 };
 use crate::error::{Error, Result};
@@ -95,7 +95,7 @@ impl Condition {
             this.shared.bound.bind("the Condition is bound to a different event loop")?;
             this.lock.release()?;
             let mut pass_on = PassOn { condition: &this, armed: true };
-            let place = Place { shared: &this.shared, waiter: this.shared.line.join() };
+            let place = Place { shared: &this.shared, waiter: this.shared.line.join(At::Condition) };
             let mut result = std::future::poll_fn(|cx| place.waiter.poll(cx)).await;
             drop(place);
             loop {

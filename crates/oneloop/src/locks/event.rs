@@ -14,7 +14,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::line::{Line, LoopBound, Waiter};
+use super::line::{At, Line, LoopBound, Waiter};
 use crate::{
     cancel::take_cancellation,
     error::{Error, Result},
@@ -97,7 +97,7 @@ impl Future for EventWait {
             None if this.shared.set.get() => return Poll::Ready(Ok(())),
             None => {
                 this.shared.bound.bind("the Event is bound to a different event loop")?;
-                this.place.insert(this.shared.line.join())
+                this.place.insert(this.shared.line.join(At::Event))
             }
         };
         let result = std::task::ready!(place.poll(cx));

@@ -22,8 +22,33 @@ use crate::{
     cancel::{CancelTarget, Way, take_cancellation},
     error::{Error, Result},
     event_loop::{Core, running, with_running},
+    observer::WaitsFor,
     ready::Sleeper,
 };
+
+/// What a line belongs to.
+#[derive(Clone, Copy)]
+pub(crate) enum At {
+    Condition,
+    Event,
+    Lock,
+    QueueGet,
+    QueuePut,
+    Semaphore,
+}
+
+impl At {
+    fn name(self) -> &'static str {
+        match self {
+            At::Condition => "Condition.wait",
+            At::Event => "Event.wait",
+            At::Lock => "Lock.acquire",
+            At::QueueGet => "Queue.get",
+            At::QueuePut => "Queue.put",
+            At::Semaphore => "Semaphore.acquire",
+        }
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -36,6 +61,8 @@ enum State {
 /// One task that waits.
 pub(crate) struct Waiter {
     state: Cell<State>,
+    /// What it waits at: for those who look at the tasks.
+    at: Cell<At>,
     sleeper: Cell<Option<Sleeper>>,
 }
 
@@ -78,6 +105,7 @@ impl Waiter {
             State::Waiting => {
                 let Some(core) = running() else { return Poll::Ready(Err(Error::Runtime("no running event loop"))) };
                 let before = self.sleeper.replace(Some(Sleeper::new(&core, cx.waker())));
+                core.observe_targets(|| [self.clone()]);
                 core.step.wait_for(self.clone());
                 drop(before);
                 Poll::Pending
@@ -95,6 +123,10 @@ impl Waiter {
 }
 
 impl CancelTarget for Waiter {
+    fn waits_for(&self, tell: &mut dyn FnMut(WaitsFor)) {
+        tell(WaitsFor::Line(self.at.get().name()));
+    }
+
     fn takes_request(&self) -> bool {
         !self.is_done()
     }
@@ -116,16 +148,17 @@ pub(crate) struct Line(RefCell<VecDeque<Rc<Waiter>>>);
 
 impl Line {
     /// Puts a new waiter at the end.
-    pub(crate) fn join(&self) -> Rc<Waiter> {
-        let waiter = Rc::new(Waiter { state: Cell::new(State::Waiting), sleeper: Cell::new(None) });
+    pub(crate) fn join(&self, at: At) -> Rc<Waiter> {
+        let waiter = Rc::new(Waiter { state: Cell::new(State::Waiting), at: Cell::new(at), sleeper: Cell::new(None) });
         self.0.borrow_mut().push_back(waiter.clone());
         waiter
     }
 
     /// Puts a waiter that is used again at the end, if nobody else has it in hand any more; else a new one.
-    pub(crate) fn join_again(&self, spare: Option<Rc<Waiter>>) -> Rc<Waiter> {
-        let Some(waiter) = spare.filter(|waiter| Rc::strong_count(waiter) == 1) else { return self.join() };
+    pub(crate) fn join_again(&self, at: At, spare: Option<Rc<Waiter>>) -> Rc<Waiter> {
+        let Some(waiter) = spare.filter(|waiter| Rc::strong_count(waiter) == 1) else { return self.join(at) };
         waiter.state.set(State::Waiting);
+        waiter.at.set(at);
         self.0.borrow_mut().push_back(waiter.clone());
         waiter
     }

@@ -17,7 +17,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::line::{Line, LoopBound, Waiter};
+use super::line::{At, Line, LoopBound, Waiter};
 use crate::{
     cancel::take_cancellation,
     error::{Error, Result},
@@ -139,7 +139,7 @@ impl Future for LockAcquire {
             }
             None => {
                 this.shared.bound.bind("the Lock is bound to a different event loop")?;
-                this.place.insert(this.shared.line.join())
+                this.place.insert(this.shared.line.join(At::Lock))
             }
         };
         match std::task::ready!(place.poll(cx)) {

@@ -14,7 +14,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::line::{Line, LoopBound, Waiter};
+use super::line::{At, Line, LoopBound, Waiter};
 use crate::{
     cancel::take_cancellation,
     error::{Error, Result},
@@ -123,7 +123,7 @@ impl Future for Acquire {
             }
             None => {
                 this.shared.bound.bind("the Semaphore is bound to a different event loop")?;
-                this.place.insert(this.shared.line.join())
+                this.place.insert(this.shared.line.join(At::Semaphore))
             }
         };
         match std::task::ready!(place.poll(cx)) {

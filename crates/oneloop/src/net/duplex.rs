@@ -19,6 +19,8 @@ use super::{AsyncRead, AsyncWrite};
 use crate::{
     cancel::take_cancellation,
     error::{Error, Result},
+    event_loop::with_running,
+    observer::WaitsFor,
 };
 
 /// One direction.
@@ -81,6 +83,7 @@ impl AsyncRead for DuplexStream {
             let before = pipe.reader.replace(waker);
             drop(pipe);
             drop(before);
+            with_running(|core| core.observe_wait(|| WaitsFor::Pipe));
             return Poll::Pending;
         }
         let count = pipe.bytes.read(buf)?;
@@ -109,6 +112,7 @@ impl AsyncWrite for DuplexStream {
             let before = pipe.writer.replace(waker);
             drop(pipe);
             drop(before);
+            with_running(|core| core.observe_wait(|| WaitsFor::Pipe));
             return Poll::Pending;
         }
         let count = room.min(buf.len());

@@ -33,8 +33,20 @@ pub(crate) use options::Format;
 const RESERVED: [&str; 6] = ["demo", "serve", "check-config", "completions", "man", "help"];
 
 /// Options that only change how results look; any other one means that a list of URLs was expected.
-const PRESENTATION: [&str; 10] =
-    ["format", "write_out", "output", "stats", "histogram", "trace", "report", "color", "quiet", "verbose"];
+const PRESENTATION: [&str; 12] = [
+    "format",
+    "write_out",
+    "output",
+    "stats",
+    "histogram",
+    "trace",
+    "report",
+    "tasks",
+    "watchdog",
+    "color",
+    "quiet",
+    "verbose",
+];
 
 /// What to do.
 #[derive(Debug)]
@@ -105,9 +117,20 @@ pub(crate) struct Settings {
     /// Where the loop's record goes, as Chrome trace JSON and as a page.
     pub(crate) trace: Option<PathBuf>,
     pub(crate) report: Option<PathBuf>,
+    /// How often it is printed what each task waits for.
+    pub(crate) tasks: Option<Duration>,
+    /// How long one step may keep the loop until the watchdog says so.
+    pub(crate) watchdog: Option<Duration>,
     pub(crate) color: colour::When,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
+}
+
+impl Settings {
+    /// Whether somebody will look at the tasks, so that they need names.
+    pub(crate) fn names_tasks(&self) -> bool {
+        self.trace.is_some() || self.report.is_some() || self.tasks.is_some() || self.watchdog.is_some()
+    }
 }
 
 /// Reads the command line. `--help` and `--version` come back as errors of clap's, too, which know how to end.
@@ -137,14 +160,17 @@ pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settin
                     cli.output = output.or(cli.output);
                     if serve { Task::ServeDemo } else { Task::Demo }
                 }
-                Command::Serve(options) => Task::Serve(Box::new(Serving {
-                    listen: options.listen,
-                    config_file: options.config_file,
-                    timeout_offset: options.timeout_offset,
-                    allowed: Allowed::new(options.allow_target),
-                    parallel_max: options.parallel_max,
-                    connections_max: options.connections_max,
-                })),
+                Command::Serve(options) => {
+                    cli.output.tasks = options.tasks;
+                    Task::Serve(Box::new(Serving {
+                        listen: options.listen,
+                        config_file: options.config_file,
+                        timeout_offset: options.timeout_offset,
+                        allowed: Allowed::new(options.allow_target),
+                        parallel_max: options.parallel_max,
+                        connections_max: options.connections_max,
+                    }))
+                }
                 Command::CheckConfig { file } => Task::CheckConfig(file),
                 Command::Completions { shell } => {
                     let mut script = Vec::new();
@@ -205,7 +231,7 @@ fn settings(cli: Cli) -> Result<Settings, String> {
     let (parallel_max, parallel_max_host, gap) = (pace.parallel_max, pace.parallel_max_host, pace.rate);
     let base = module(&cli.module)?;
     let spec = spec(&cli, base)?;
-    let OutputOptions { format, write_out, output, stats, histogram, trace, report, color, quiet, verbose } =
+    let OutputOptions { format, write_out, output, stats, histogram, trace, report, tasks, color, quiet, verbose } =
         cli.output;
     Ok(Settings {
         spec,
@@ -220,6 +246,8 @@ fn settings(cli: Cli) -> Result<Settings, String> {
         histogram,
         trace,
         report,
+        tasks: tasks.tasks,
+        watchdog: tasks.watchdog,
         color: color.unwrap_or(colour::When::Auto),
         quiet,
         verbose,
@@ -331,7 +359,15 @@ mod tests {
 
     #[test]
     fn the_demo_runs_only_when_nothing_was_asked_for() {
-        for line in ["", "demo", "-v", "--format jsonl --color never", "-o results.txt -q"] {
+        for line in [
+            "",
+            "demo",
+            "-v",
+            "--tasks",
+            "--tasks=200ms --watchdog",
+            "--format jsonl --color never",
+            "-o results.txt -q",
+        ] {
             assert!(matches!(read(line), Ok((Task::Demo, _))), "{line}");
         }
         for line in ["-k", "--", "-L -v", "--retry 1", "--parallel-max 50", "-m 10", "--expect-status 200", "-q --"] {

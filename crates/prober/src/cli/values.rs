@@ -32,6 +32,12 @@ pub(crate) fn pause(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Milliseconds, unless there is a unit: 500, 500ms, 2s.
+pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    duration(&if plain { format!("{text}ms") } else { text.to_owned() })
+}
+
 /// Digits with at most one point: no sign, exponent, infinity.
 fn decimal(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -166,6 +172,10 @@ mod tests {
             assert!(duration(text).is_err(), "{text}");
         }
         assert_eq!(pause("0"), Ok(Duration::ZERO));
+        for (text, millis) in [("500", 500), ("20ms", 20), ("1.5s", 1_500)] {
+            assert_eq!(milliseconds(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        assert!(milliseconds("").is_err() && milliseconds("0").is_err() && milliseconds("1h").is_err());
     }
 
     #[test]

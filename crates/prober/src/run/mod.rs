@@ -33,7 +33,7 @@ use crate::probe::Prober;
 use crate::progress::Progress;
 use crate::report::Reporter;
 use engine::Engine;
-use showing::say;
+pub(crate) use showing::say;
 
 /// What a run is made of.
 #[derive(Debug)]

@@ -104,7 +104,7 @@ impl Engine {
 }
 
 /// Writes to stderr when it can take it: a full pipe must not keep the loop.
-pub(super) async fn say(text: &[u8]) -> oneloop::Result<()> {
+pub(crate) async fn say(text: &[u8]) -> oneloop::Result<()> {
     let mut stderr = FdWriter::new(&std::io::stderr())?;
     match stderr.write_all(text).await {
         Err(error) if error.is_cancelled() => Err(error),

@@ -3,9 +3,11 @@
 //! Neighbours: the parent module gathers all groups. These may stand before and after the command `demo`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::values;
 use crate::colour;
 
 #[derive(Debug, Args)]
@@ -39,6 +41,9 @@ pub(in crate::cli) struct OutputOptions {
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) report: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(in crate::cli) tasks: TaskOptions,
+
     /// When to colour [default: auto]
     #[arg(long, value_name = "WHEN", value_enum)]
     pub(in crate::cli) color: Option<colour::When>,
@@ -63,11 +68,41 @@ impl OutputOptions {
             histogram: self.histogram | others.histogram,
             trace: self.trace.or(others.trace),
             report: self.report.or(others.report),
+            tasks: TaskOptions {
+                tasks: self.tasks.tasks.or(others.tasks.tasks),
+                watchdog: self.tasks.watchdog.or(others.tasks.watchdog),
+            },
             color: self.color.or(others.color),
             quiet: self.quiet | others.quiet,
             verbose: self.verbose | others.verbose,
         }
     }
+}
+
+/// Looking at the tasks while the program runs.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct TaskOptions {
+    /// Print what each task waits for on stderr, every DUR [1s]; SIGUSR1 prints it once, also without this
+    #[arg(
+        long,
+        value_name = "DUR",
+        value_parser = values::duration,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1s"
+    )]
+    pub(in crate::cli) tasks: Option<Duration>,
+
+    /// Start a thread that says on stderr what the loop is stuck in, when one step takes longer than MS [500]
+    #[arg(
+        long,
+        value_name = "MS",
+        value_parser = values::milliseconds,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "500"
+    )]
+    pub(in crate::cli) watchdog: Option<Duration>,
 }
 
 /// The value of `--format`.
