@@ -12,7 +12,7 @@ function newState(dropped) {
 
 function copyState(state) {
   const tasks = new Map();
-  for (const [number, task] of state.tasks) tasks.set(number, { ...task, spans: [...task.spans] });
+  for (const [number, task] of state.tasks) tasks.set(number, { ...task, spans: [...task.spans], waits: [...task.waits] });
   return {
     ...state, tasks, ready: [...state.ready], running: [...state.running], timers: new Map(state.timers),
     sources: new Map(state.sources), news: [...state.news], counts: { ...state.counts },
@@ -65,7 +65,7 @@ function apply(state, record) {
       state.counts.tasks++;
       state.tasks.set(record.task, {
         name: `Task-${record.task}`, state: "waiting", parent: record.parent, at: record.at, polls: 0, wakes: 0, by: null,
-        spans: [], since: record.t,
+        spans: [], since: record.t, waits: [], awaits: "",
       });
       return null;
     case "name": if (task) task.name = record.name; return null;
@@ -87,12 +87,20 @@ function apply(state, record) {
       if (!task) return unless(false, "a poll of an unknown task");
       task.state = "running";
       task.polls++;
+      task.waits = [];
       return unless(record.wake !== null, "a poll that nobody asked for");
     }
     case "poll_end":
       without(state.running, record.task);
       if (task && record.result === "pending") task.state = state.ready.includes(record.task) ? "scheduled" : "waiting";
       return null;
+    case "await": if (task) task.awaits = record.at; return null;
+    case "wait": {
+      if (!task) return null;
+      const on = JSON.stringify(record.on);
+      if (!task.waits.some((other) => JSON.stringify(other) === on)) task.waits.push(record.on);
+      return unless(state.running.includes(record.task), "a task begins to wait outside of its step");
+    }
     case "drop": without(state.ready, record.task); if (task) task.state = record.reason; return null;
     default: return null; // turn_end, threads
   }

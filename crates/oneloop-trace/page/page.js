@@ -55,17 +55,24 @@ function drawTasks(state, record) {
   const rows = [...state.tasks].sort((a, b) => rank(a[1]) - rank(b[1]) || (rank(a[1]) === 3 ? b[0] - a[0] : a[0] - b[0]));
   byId("tasks").replaceChildren(...rows.slice(0, MOST).map(([number, task]) => {
     const row = element("tr", undefined, record && record.task === number ? { class: "now" } : {});
-    row.append(element("td", taskName(state, number)), element("td", task.state, { class: `is-${task.state}` }), element("td", task.spans.join(" › ")),
-      element("td", task.polls), element("td", task.wakes), element("td", task.by ? by(state, task.by) : ""), element("td", task.at));
+    row.append(element("td", taskName(state, number)), element("td", task.state, { class: `is-${task.state}` }), element("td", waits(state, task)), element("td", task.spans.join(" › ")),
+      element("td", task.polls), element("td", task.wakes), element("td", task.by ? by(state, task.by) : ""), element("td", task.awaits), element("td", task.at));
     return row;
   }));
+}
+
+// A wait has a line for each thing that can be waited for.
+function kindOf(record) {
+  if (record.event !== "wait") return record.event;
+  const { on } = record;
+  return `wait ${on.timer ? "timer" : on.readable || on.writable ? "source" : on.line ? "line" : on === "pipe" ? "pipe" : "future"}`;
 }
 
 // Each file is made once, and then only shown or hidden.
 const shown = new Map();
 let lit = null, scrolls = false;
 function drawSource(record) {
-  const place = record && sources.places[record.event];
+  const place = record && sources.places[kindOf(record)];
   if (lit) lit.classList.remove("lit");
   if (!place) return;
   if (!shown.has(place.file)) {
@@ -202,7 +209,7 @@ function waterfall() {
 function selftest() {
   replay.seek(0);
   const times = [];
-  for (const event of Object.keys(sources.places)) drawSource({ event }); // what a first look costs is not a step's cost
+  for (const event of Object.keys(sources.places)) drawSource({ event, on: {} }); // what a first look costs is not a step's cost
   draw();
   for (let at = 0; at < replay.length; at++) {
     const begin = performance.now();

@@ -16,6 +16,29 @@ function by(state, by) {
   return "nobody known";
 }
 
+// What a task waits for, as its last step has said. "" for what it has not said.
+function waits(state, task) {
+  if (task.state === "scheduled") return "its turn in the ready queue";
+  if (task.state !== "waiting") return "";
+  if (task.polls === 0) return "its first step";
+  const shown = task.waits.slice(0, 3).map((on) => waitsFor(state, on));
+  if (task.waits.length > 3) shown.push(`and ${task.waits.length - 3} more`);
+  return shown.join(", ");
+}
+
+function waitsFor(state, on) {
+  if (on === "future") return "a future that somebody sets";
+  if (on === "pipe") return "a pipe in memory";
+  if (on.timer) {
+    const timer = state.timers.get(on.timer);
+    return timer ? `timer ${on.timer}, due at ${milliseconds(timer.deadline)}` : `timer ${on.timer}, which was due`;
+  }
+  if (on.readable) return `source ${on.readable}, to read`;
+  if (on.writable) return `source ${on.writable}, to write`;
+  if (on.task) return `the end of ${taskName(state, on.task)}`;
+  return on.line ?? "something";
+}
+
 function sentence(state, record) {
   const name = record.task ? taskName(state, record.task) : "a callback";
   switch (record.event) {
@@ -38,9 +61,11 @@ function sentence(state, record) {
     case "span_end": return `${name} ends: ${record.name}.`;
     case "thread_start": return `Thread ${record.name} starts: ${record.why}.`;
     case "thread_end": return `Thread ${record.name} ends.`;
+    case "await": return `${name} comes to an await at ${record.at}.`;
+    case "wait": return `${name} can't go on: it waits for ${waitsFor(state, record.on)}, which keeps its waker.`;
     case "wake": return `${name} is woken by ${by(state, record.by)}${record.coalesced ? "; it was in the ready queue already" : ", and goes to the end of the ready queue"}.`;
     case "poll_begin": return `${name} is polled: its step ${state.tasks.get(record.task)?.polls ?? "?"} begins.`;
-    case "poll_end": return record.result === "pending" ? `${name} returns Pending: it waits.` : `${name}'s step ends: ${record.result}.`;
+    case "poll_end": return record.result === "pending" ? `${name} returns Pending${state.tasks.get(record.task)?.state === "scheduled" ? ", and is in the ready queue again." : ": it waits."}` : `${name}'s step ends: ${record.result}.`;
     case "drop": return `${name} is gone: ${record.reason}.`;
     default: return record.event;
   }

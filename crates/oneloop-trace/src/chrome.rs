@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::fold::{State, TaskState};
-use crate::log::{By, Ended, Log, Record, What};
+use crate::log::{By, Ended, Log, On, Record, What};
 
 const PROCESS: u32 = 1;
 const LOOP: u32 = 1;
@@ -69,12 +69,17 @@ impl Tracer {
         let name = match view.state {
             TaskState::Scheduled => "scheduled",
             TaskState::Running => "running",
-            TaskState::Waiting => "waiting",
+            TaskState::Waiting => waiting(&view.waits),
             TaskState::Ended(_) => return,
         };
+        let mut arguments = json!({ "task": view.name });
+        if view.state == TaskState::Waiting {
+            arguments["for"] = json!(view.waits);
+            arguments["at"] = json!(view.awaits);
+        }
         let began = self.since.insert(task, now).unwrap_or(now);
         if began < now || name == "running" {
-            self.slice(track(task), name, began, now, json!({ "task": view.name }));
+            self.slice(track(task), name, began, now, arguments);
         }
     }
 
@@ -201,6 +206,18 @@ impl Tracer {
         let (name, order) = (json!({ "name": name }), json!({ "sort_index": order }));
         self.events.push(json!({ "ph": "M", "pid": PROCESS, "tid": tid, "name": "thread_name", "args": name }));
         self.events.push(json!({ "ph": "M", "pid": PROCESS, "tid": tid, "name": "thread_sort_index", "args": order }));
+    }
+}
+
+/// A waiting task's stretch by the first thing that it waits for.
+fn waiting(waits: &[On]) -> &'static str {
+    match waits.first() {
+        Some(On::Timer(_)) => "waiting for a timer",
+        Some(On::Readable(_)) => "waiting to read",
+        Some(On::Writable(_)) => "waiting to write",
+        Some(On::Task(_)) => "waiting for a task",
+        Some(On::Line(_)) => "waiting in a line",
+        Some(On::Future | On::Pipe) | None => "waiting",
     }
 }
 

@@ -114,7 +114,7 @@ Task-1 awaits
 └── looks (#4) is running";
     let without: Vec<String> = without.into_iter().map(words).collect();
     assert_eq!(without.join("\n"), expected);
-    assert!(text.lines().nth(2).is_some_and(|line| line.matches("tests/tasks.rs:").count() == 2), "{text}");
+    assert!(text.lines().nth(4).is_some_and(|line| line.matches("tests/tasks.rs:").count() == 2), "{text}");
 }
 
 #[test]
