@@ -33,6 +33,7 @@ impl Drop for EventLoop {
 impl Core {
     fn close(self: &Rc<Core>) {
         self.closed.set(true);
+        self.stopping.set(self.running.get()); // dropped by what runs on it: nothing is left to turn for
         let _entered = self.enter();
         for (_, slot) in self.tasks.take() {
             let id = slot.task.header().id;

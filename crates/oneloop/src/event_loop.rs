@@ -1,6 +1,6 @@
 //! The event loop: one thread, one queue, one place in which things run.
 //!
-//! Job: [`EventLoop::run_forever`] turns; a turn ([`LoopRef::run_once`]) drops what is dead, parks in the selector,
+//! Job: [`LoopRef::run_forever`] turns; a turn ([`LoopRef::run_once`]) drops what is dead, parks in the selector,
 //! collects what has become ready, and runs exactly what was ready at that moment. Neighbours: every file of tier 1
 //! has one part of [`Core`]; read `run_once` first. Invariants:
 //!
@@ -137,7 +137,9 @@ impl EventLoop {
     pub fn builder() -> Builder {
         Builder::default()
     }
+}
 
+impl LoopRef {
     /// Turns until `future` is finished, and returns what it gave. Other tasks stay where they are, for the next run.
     ///
     /// # Errors
@@ -151,7 +153,7 @@ impl EventLoop {
         let entered = self.core.enter();
         let future = future.ensure_future();
         drop(entered);
-        let (event_loop, this_run) = (self.0.clone(), Rc::new(Cell::new(true)));
+        let (event_loop, this_run) = (self.clone(), Rc::new(Cell::new(true)));
         let run_of_task = this_run.clone();
         let stop = move || {
             if run_of_task.get() {

@@ -124,7 +124,10 @@ impl LoopRef {
         let Some(timeout) = timeout else { return joined.await };
         match crate::wait_for(timeout, joined).await {
             Err(Error::Timeout) => {
-                let what = format!("The executor did not finish its threads within {} seconds.", timeout.as_secs());
+                let what = format!(
+                    "The executor did not finishing joining its threads within {} seconds.",
+                    timeout.as_secs_f64()
+                );
                 self.call_exception_handler(&ExceptionContext::new(what));
                 Ok(())
             }

@@ -141,7 +141,7 @@ impl Runner {
         let interrupts = self.catch_interrupts(&task)?;
         let result = self.event_loop.run_until_complete(task.clone());
         match result {
-            Err(Error::Cancelled) if interrupts.count() > 0 && task.uncancel() == 0 => Err(Error::Interrupted),
+            Err(Error::Cancelled) if interrupts.asked.get() && task.uncancel() == 0 => Err(Error::Interrupted),
             Err(Error::Runtime(_)) if interrupts.count() > 1 && !task.done() => Err(Error::Interrupted),
             result => result,
         }
@@ -170,23 +170,24 @@ impl Runner {
 
     /// Has Ctrl-C cancel `main`, until what is returned is dropped.
     fn catch_interrupts<T: 'static>(&self, main: &Task<T>) -> Result<Interrupts> {
-        let count = Rc::new(Cell::new(0));
+        let (count, asked) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
         let on_main_thread = std::thread::current().name() == Some("main");
         let wanted = self.handles_interrupt.unwrap_or(on_main_thread) && !self.event_loop.has_signal_handler(SIGINT);
         let mut handler = None;
         if wanted {
-            let (count, main, event_loop) = (count.clone(), TaskRef::from(main), self.event_loop.core.me.clone());
+            let (count, asked) = (count.clone(), asked.clone());
+            let (main, event_loop) = (TaskRef::from(main), self.event_loop.core.me.clone());
             let on_interrupt = move || {
                 count.set(count.get() + 1);
                 if count.get() == 1 && !main.done() {
-                    main.cancel();
+                    asked.set(main.cancel());
                 } else if let Some(core) = event_loop.upgrade() {
                     LoopRef { core }.stop();
                 }
             };
             handler = Some(self.event_loop.catch_signal(SIGINT, on_interrupt)?);
         }
-        Ok(Interrupts { event_loop: self.event_loop.clone(), handler, count })
+        Ok(Interrupts { event_loop: self.event_loop.clone(), handler, count, asked })
     }
 }
 
@@ -201,6 +202,8 @@ struct Interrupts {
     event_loop: LoopRef,
     handler: Option<u64>,
     count: Rc<Cell<u32>>,
+    /// The first has cancelled main: it came before main's end.
+    asked: Rc<Cell<bool>>,
 }
 
 impl Interrupts {

@@ -18,7 +18,7 @@ use std::{
 
 use harness::{Log, here, one_turn, run, virtual_loop};
 use oneloop::{
-    Error, EventLoop, Result, Semaphore, Task, create_task, gather,
+    Error, EventLoop, Lock, Result, Semaphore, Task, create_task, gather,
     net::{AsyncReadExt, AsyncWriteExt, TcpListener, TcpStream, UdpSocket, duplex},
     sleep, yield_now,
 };
@@ -513,4 +513,69 @@ fn a_cancellation_from_outside_and_an_expiry_at_once_are_one_cancellation() {
         Ok(())
     })
     .unwrap();
+}
+
+/// Makes a future by `acquire`, and keeps it though it gives `Err(Cancelled)`.
+fn insists<F: Future<Output = Result<G>> + 'static, G>(log: &Log, name: &'static str, acquire: F) -> Task<()> {
+    let log = log.clone();
+    create_task(async move {
+        let mut acquire = Box::pin(acquire);
+        while let Err(error) = acquire.as_mut().await {
+            log.add(format!("{name}:{}", error.kind()));
+        }
+        log.add(format!("{name}:acquired"));
+        Ok(())
+    })
+}
+
+/// A wait that has given `Err(Cancelled)` and is polled again begins anew, at the end of the line, and leaves nothing
+/// behind.
+#[test]
+fn an_acquire_that_is_kept_after_its_cancellation_can_be_awaited_again() {
+    let log = Log::default();
+    let inner = log.clone();
+    run(async move {
+        let semaphore = Semaphore::new(1);
+        let held = semaphore.acquire().await?;
+        let [first, second] = ["first", "second"].map(|name| insists(&inner, name, semaphore.acquire()));
+        yield_now().await?;
+        first.cancel();
+        yield_now().await?;
+        drop(held);
+        first.cancel(); // and once more, while the permit is set aside for the other
+        gather([first, second]).await?;
+        assert!(!semaphore.locked() && semaphore.available() == 1);
+
+        let lock = Lock::new();
+        let held = lock.acquire().await?;
+        let [third, fourth] = ["third", "fourth"].map(|name| insists(&inner, name, lock.acquire()));
+        yield_now().await?;
+        drop(held);
+        third.cancel(); // its turn has come, and it gives that up
+        gather([third, fourth]).await?;
+        assert!(!lock.locked());
+        Ok(())
+    })
+    .unwrap();
+    let semaphore = "first:cancelled second:acquired first:cancelled first:acquired";
+    assert_eq!(log.text(), format!("{semaphore} third:cancelled fourth:acquired third:acquired"));
+}
+
+/// The run ends after its turn: there is nothing left to turn for. It would have turned for ever.
+#[test]
+fn a_loop_that_what_it_runs_has_dropped_ends_its_run() {
+    let owner = virtual_loop();
+    let event_loop = (*owner).clone();
+    let log = Log::default();
+    let never = log.clone();
+    let result = event_loop.run_until_complete(async move {
+        drop(owner);
+        never.add("goes on to its next await");
+        yield_now().await?;
+        never.add("and no further");
+        Ok(())
+    });
+    assert!(result.is_err(), "{result:?}");
+    assert!(event_loop.is_closed() && !event_loop.is_running());
+    assert_eq!(log.text(), "goes on to its next await");
 }

@@ -235,7 +235,6 @@ fn a_task_that_outlives_its_loop() {
 
 /// Mirrors CPython BaseEventLoopTests.test_set_default_executor.
 /// Mirrors CPython BaseEventLoopTests.test_set_default_executor_error.
-/// Mirrors CPython BaseEventLoopTests.test_shutdown_default_executor_timeout.
 #[test]
 fn the_default_executor() {
     let event_loop = virtual_loop();
@@ -250,19 +249,36 @@ fn the_default_executor() {
             Ok(())
         })
         .unwrap();
-    let event_loop_of_thread = event_loop.clone();
-    let real = EventLoop::new().unwrap();
-    drop(real);
-    // The virtual clock stands still while the job is out: the wait is over when the job is.
     go.send(()).unwrap();
-    event_loop
-        .run_until_complete(async move {
-            event_loop_of_thread.shutdown_default_executor(Some(Duration::from_secs(1))).await
-        })
-        .unwrap();
+    let its_loop = event_loop.clone();
+    // The virtual clock stands still while a job is out: the wait is over when the job is.
+    let shuts_down = async move { its_loop.shutdown_default_executor(Some(Duration::from_secs(1))).await };
+    event_loop.run_until_complete(shuts_down).unwrap();
     assert_eq!(told.text(), "");
     let refused = event_loop.run_in_executor(None, || Ok(()));
     assert_eq!(refused.error().unwrap().unwrap().to_string(), "Executor shutdown has been called");
+}
+
+/// Mirrors CPython BaseEventLoopTests.test_shutdown_default_executor_timeout.
+#[test]
+fn the_default_executor_is_given_up_when_a_job_does_not_end() {
+    let event_loop = EventLoop::new().unwrap();
+    let told = reports(&event_loop);
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    let shuts_down = async move {
+        let stuck = here().run_in_executor(None, move || {
+            let _ = gone.recv();
+            ended.send(()).map_err(Error::other)
+        });
+        here().shutdown_default_executor(Some(Duration::from_millis(10))).await?;
+        assert!(!stuck.done());
+        go.send(()).map_err(Error::other)?;
+        stuck.await
+    };
+    event_loop.run_until_complete(shuts_down).unwrap();
+    has_ended.recv().unwrap();
+    assert_eq!(told.text(), "[The executor did not finishing joining its threads within 0.01 seconds.]");
 }
 
 /// Mirrors CPython BaseEventLoopTests.test_default_exc_handler_callback.

@@ -19,6 +19,7 @@ mod messages;
 mod page;
 mod queues;
 mod runners;
+mod scenarios;
 mod semaphores;
 mod shields;
 mod streams;

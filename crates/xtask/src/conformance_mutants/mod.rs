@@ -132,3 +132,17 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_has_its_place_in_the_source() {
+        for mutant in MUTANTS {
+            let source = shell::read(mutant.file).unwrap();
+            let count = source.matches(mutant.from).count();
+            assert!(count == 1, "lines {:?}: {} holds this {count} times:\n{}", mutant.lines, mutant.file, mutant.from);
+        }
+    }
+}

@@ -16,15 +16,19 @@ pub(crate) const FAULTS: [Fault; 10] = [
     Fault {
         name: "no-snapshot",
         what: "a turn runs until nothing is ready, not what was ready when it began",
-        edits: &[("event_loop.rs", "let count = core.ready.borrow().len();", "let count = usize::MAX;")],
+        edits: &[(
+            "event_loop.rs",
+            "while let Some(next) = batch.pop_front() {",
+            "while let Some(next) = batch.pop_front().or_else(|| core.ready.borrow_mut().pop_front()) {",
+        )],
     },
     Fault {
         name: "lifo",
         what: "the newest of what is ready runs first",
         edits: &[(
             "event_loop.rs",
-            "let count = core.ready.borrow().len();",
-            "let count = core.ready.borrow().len();\n        core.ready.borrow_mut().make_contiguous().reverse();",
+            "while let Some(next) = batch.pop_front() {",
+            "while let Some(next) = batch.pop_back() {",
         )],
     },
     Fault {
