@@ -6,7 +6,7 @@
 //!
 //! [`build`]: SessionBuilder::build
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -319,6 +319,7 @@ impl SessionBuilder {
             detours: (!direct).then(|| Box::new(self.detours)),
             guard: self.guard,
             record_local_addr: self.record_local_addr,
+            opened: Cell::new(0),
         };
         Ok(ClientSession(Rc::new(Session {
             connector,

@@ -6,6 +6,7 @@
 //!
 //! Counterparts: aiohttp's `TCPConnector` and `AbstractResolver`; .NET's `SocketsHttpHandler.ConnectCallback`.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -106,6 +107,8 @@ pub(crate) struct Connector {
     pub(crate) detours: Option<Box<Detours>>,
     pub(crate) guard: Option<Guard>,
     pub(crate) record_local_addr: bool,
+    /// How many connections there have been.
+    pub(crate) opened: Cell<u32>,
 }
 
 /// What leads elsewhere than the URL.
@@ -186,6 +189,9 @@ impl Connector {
     ) -> Result<Wire> {
         let begun = now()?;
         let route = self.route(url)?;
+        if let Some(route) = &route {
+            exchange.hop().proxied = route.via_proxy;
+        }
         if let Some(search) = self.find(url, route.as_deref(), fixed, begun, exchange)? {
             let resolved = search.await.map_err(|error| of_proxy(error, route.as_deref()))?;
             let mut hop = exchange.hop();
@@ -201,6 +207,8 @@ impl Connector {
             }
             None => Box::pin(self.reach(url, route.as_deref(), begun, headers, exchange)).await?,
         };
+        self.opened.set(self.opened.get().wrapping_add(1));
+        exchange.hop().connection = self.opened.get();
         if self.record_local_addr {
             exchange.hop().local = wire.io().local_addr();
         }

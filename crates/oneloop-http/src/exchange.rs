@@ -125,6 +125,12 @@ pub struct Hop {
     pub local: Option<SocketAddr>,
     /// Whether the connection had served an earlier request.
     pub reused: bool,
+    /// Which connection of its session this is, counted from 1; 0 while there is none.
+    pub connection: u32,
+    /// Whether the request goes through a proxy: in clear, or in a tunnel.
+    pub proxied: bool,
+    /// How many bytes of request have been handed over for sending: head and body, before TLS.
+    pub request_bytes: u64,
     /// What is known of TLS: as soon as the server has shown its certificates, also when they are refused.
     pub tls: Option<Rc<TlsInfo>>,
     /// How many interim (1xx) responses came before the final one.
@@ -155,6 +161,9 @@ impl Hop {
             resolve_cached: false,
             local: None,
             reused: false,
+            connection: 0,
+            proxied: false,
+            request_bytes: 0,
             tls: None,
             interim: 0,
             head: None,

@@ -38,6 +38,9 @@ pub(crate) struct Incoming {
     session: ClientSession,
     url: Rc<Url>,
     remote: Option<SocketAddr>,
+    /// The connection's number in the session, and whether a proxy is in between.
+    number: u32,
+    proxied: bool,
 }
 
 /// The reading half: apart from the wire, so that both can be borrowed at once.
@@ -72,6 +75,10 @@ impl Incoming {
         event_loop: &LoopRef,
         url: &Rc<Url>,
     ) -> Box<Incoming> {
+        let (remote, number, proxied) = {
+            let hop = exchange.hop();
+            (hop.remote, hop.connection, hop.proxied)
+        };
         Box::new(Incoming {
             wire: Some(wire),
             parse: Parse {
@@ -90,7 +97,9 @@ impl Incoming {
             sent: false,
             session: request.session.clone(),
             url: url.clone(),
-            remote: exchange.hop().remote,
+            remote,
+            number,
+            proxied,
         })
     }
 
@@ -202,7 +211,8 @@ impl Incoming {
         let Some(persistent) = self.parse.end else { return Ok(()) };
         let Some(wire) = self.wire.take() else { return Ok(()) };
         if persistent && self.sent && self.session.0.keepalive {
-            let idle = Idle { wire, remote: self.remote, since: self.parse.event_loop.time() };
+            let (remote, number, proxied) = (self.remote, self.number, self.proxied);
+            let idle = Idle { wire, remote, number, proxied, since: self.parse.event_loop.time() };
             self.session.0.pool.borrow_mut().put(&self.url, idle);
             return Ok(());
         }

@@ -21,6 +21,9 @@ use crate::wire::Wire;
 pub(crate) struct Idle {
     pub(crate) wire: Wire,
     pub(crate) remote: Option<SocketAddr>,
+    /// Its number in the session.
+    pub(crate) number: u32,
+    pub(crate) proxied: bool,
     pub(crate) since: Instant,
 }
 

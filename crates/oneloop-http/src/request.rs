@@ -132,6 +132,8 @@ async fn hop(
                 let mut hop = exchange.hop();
                 hop.reused = true;
                 hop.remote = idle.remote;
+                hop.connection = idle.number;
+                hop.proxied = idle.proxied;
                 hop.tls = idle.wire.tls_info().cloned();
                 idle.wire
             }
@@ -140,7 +142,9 @@ async fn hop(
         };
         let mut incoming = Incoming::new(wire, request, exchange, event_loop, url);
         exchange.hop().clock.enter(Phase::Send, event_loop.time());
-        incoming.queue(write(url, request)?)?;
+        let bytes = write(url, request)?;
+        exchange.hop().request_bytes += bytes.len() as u64;
+        incoming.queue(bytes)?;
         let outcome = match session.connector.timeouts.ttfb {
             None => poll_fn(|cx| incoming.poll_head(cx)).await,
             Some(limit) => Box::pin(head_within(limit, &mut incoming)).await,

@@ -24,6 +24,7 @@ pub mod fuzzing;
 mod gauges;
 mod input;
 mod job;
+mod lag;
 mod limits;
 mod looking;
 mod modules;

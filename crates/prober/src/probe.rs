@@ -4,7 +4,6 @@
 //! `report` shows what comes out. Invariant: whatever happens, what was known by then is in the outcome.
 //! Counterpart: the `fetch` of the script that this program grew from.
 
-use std::cell::Cell;
 use std::fmt::Write;
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -21,6 +20,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::escape;
+use crate::lag::Lag;
 use crate::report::Outcome;
 use crate::report::certificate::Certificate;
 use crate::spec::{Pem, Spec};
@@ -34,8 +34,8 @@ pub(crate) struct Prober {
     spec: Rc<Spec>,
     /// Whether a format shows what costs a system call or two to know.
     detailed: bool,
-    /// The longest that a step has waited for its turn since somebody asked.
-    worst_wait: Cell<Duration>,
+    /// What this program itself keeps waiting.
+    lag: Lag,
 }
 
 impl Prober {
@@ -58,12 +58,12 @@ impl Prober {
         }
         let method = Method::from_bytes(spec.method.as_bytes()).map_err(|error| error.to_string())?;
         let session = session.build().map_err(|error| error.to_string())?;
-        Ok(Prober { session, method, spec, detailed, worst_wait: Cell::default() })
+        Ok(Prober { session, method, spec, detailed, lag: Lag::default() })
     }
 
     /// The longest that a step has waited for its turn since this was asked last.
     pub(crate) fn take_worst_wait(&self) -> Duration {
-        self.worst_wait.take()
+        self.lag.take_worst()
     }
 
     /// Probes `url` within `limit`, at `address` if one is given; it was due at `due`. What is learned goes into `exchange`. An error is the loop's own: the task was cancelled.
@@ -85,14 +85,16 @@ impl Prober {
             let mut request = pin!(oneloop::wait_for(limit, request));
             let mut woken = false;
             poll_fn(|cx| {
-                // For so long, at most, has this program itself kept the step waiting: the time limit keeps a timer armed.
-                // The first step is no wake; it waited as `queue`.
-                if std::mem::replace(&mut woken, true) {
-                    let waited = event_loop.time().saturating_duration_since(event_loop.collected_at());
-                    self.worst_wait.set(self.worst_wait.get().max(waited));
-                    lag += waited;
+                let (turn, now) = (event_loop.collected_at(), event_loop.time());
+                match std::mem::replace(&mut woken, true) {
+                    // No wake; it waited as `queue`.
+                    false => self.lag.first_step(turn, now),
+                    // For so long, at most, has this program itself kept it waiting: the time limit keeps a timer armed.
+                    true => lag += self.lag.step(turn, now),
                 }
-                request.as_mut().poll(cx)
+                let progress = request.as_mut().poll(cx);
+                self.lag.worked(event_loop.time());
+                progress
             })
             .await
         };
@@ -257,22 +259,33 @@ fn failure(error: &Error, limit: Duration, hop: Option<&Hop>) -> Failure {
 
 /// What is wrong with the certificate that was shown, in a short sentence, where its own facts tell.
 fn refused_certificate(error: &Error, hop: &Hop) -> Option<String> {
-    let leaf = Certificate::read(hop.tls.as_ref()?.chain.first()?);
+    let chain = &hop.tls.as_ref()?.chain;
+    let leaf = Certificate::read(chain.first()?);
     let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
     let now = jiff::Timestamp::now();
+    // The leaf, or the first above it that is at fault.
+    let first = |is_bad: &dyn Fn(&Certificate) -> bool| {
+        let certificates = chain.iter().map(|der| Certificate::read(der)).enumerate();
+        certificates.into_iter().find(|(_, certificate)| is_bad(certificate))
+    };
+    let named = |depth: usize, certificate: &Certificate| match (depth, &certificate.subject) {
+        (0, _) => "the certificate".to_owned(),
+        (_, Some(subject)) => format!("the issuer's certificate ({subject})"),
+        (_, None) => "the issuer's certificate".to_owned(),
+    };
     Some(match error.kind() {
         ErrorKind::TlsExpired => {
-            // It may be another one of the chain.
-            let end = leaf.not_after.filter(|end| *end < now)?;
-            match leaf.days_left(now)?.unsigned_abs() {
+            let (depth, certificate) = first(&|certificate| certificate.not_after.is_some_and(|end| end < now))?;
+            let (what, end) = (named(depth, &certificate), certificate.not_after?);
+            match certificate.days_left(now)?.unsigned_abs() {
                 // Rounded down, a certificate that has just expired has been so for a day.
-                0 | 1 => format!("the certificate expired on {}", day(end)),
-                days => format!("the certificate expired on {}, {days} days ago", day(end)),
+                0 | 1 => format!("{what} expired on {}", day(end)),
+                days => format!("{what} expired on {}, {days} days ago", day(end)),
             }
         }
         ErrorKind::TlsNotYetValid => {
-            let begin = leaf.not_before.filter(|begin| *begin > now)?;
-            format!("the certificate is valid from {} on, not yet", day(begin))
+            let (depth, certificate) = first(&|certificate| certificate.not_before.is_some_and(|begin| begin > now))?;
+            format!("{} is valid from {} on, not yet", named(depth, &certificate), day(certificate.not_before?))
         }
         ErrorKind::TlsWrongHost => {
             let host = hop.url.host_str().unwrap_or_default();
@@ -283,7 +296,7 @@ fn refused_certificate(error: &Error, hop: &Hop) -> Option<String> {
             }
         }
         ErrorKind::TlsUntrusted => {
-            let last = Certificate::read(hop.tls.as_ref()?.chain.last()?);
+            let last = Certificate::read(chain.last()?);
             let (subject, issuer) = (last.subject.as_deref().unwrap_or("no name"), last.issuer?);
             match error.detail() {
                 "SelfSigned" => {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::shell::{self, cargo};
 use crate::totals::{self, Totals};
-use crate::{docs, lines, links, parity, rules};
+use crate::{docs, lines, links, manifests, parity, rules, static_binary};
 
 struct Step {
     name: &'static str,
@@ -20,16 +20,22 @@ struct Step {
     run: fn(&mut Totals) -> Result<String, String>,
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 17] = [
     Step { name: "format", what: "cargo fmt --check", run: format },
     Step { name: "lines", what: "tier 1, run_once and the ladder's loop stay short", run: |_| lines::check() },
     Step { name: "rules", what: "no unsafe, and dependencies point one way", run: |_| rules::check() },
     Step { name: "links", what: "links between the pages lead somewhere", run: |_| links::check() },
     Step { name: "pages", what: "snippets and outputs in the pages are what their files say", run: |_| docs::check() },
+    Step { name: "manifests", what: "the Kubernetes manifests keep to the API's schemas", run: |_| manifests::check() },
     Step { name: "deny", what: "licences, bans and sources, as deny.toml has them", run: deny },
     Step { name: "clippy", what: "cargo clippy on all targets, warnings denied", run: clippy },
     Step { name: "docs", what: "cargo doc, warnings denied", run: docs },
     Step { name: "build", what: "the release build has no warning", run: build },
+    Step {
+        name: "static",
+        what: "a static prober, which runs where there is nothing else",
+        run: |_| static_binary::check(),
+    },
     Step { name: "demo", what: "the README's first command: exit 0, under 3 s", run: demo },
     Step { name: "tests", what: "the README's second command, nginx included", run: tests },
     Step { name: "parity", what: "each trio prints what it should in Python, C# and Rust", run: |_| parity::check() },

@@ -13,12 +13,15 @@ mod docs;
 mod ladder;
 mod lines;
 mod links;
+mod manifests;
 mod mutants;
 mod parity;
 mod picture;
 mod rules;
 mod runs;
 mod shell;
+mod slow_server;
+mod static_binary;
 mod svg;
 mod totals;
 
@@ -36,6 +39,7 @@ usage: cargo xtask COMMAND
   conformance-mutants [LINE]...
                    take the branch of each rule in docs/conformance.md out, and see its tests fail
   docs [--check]   copy the pages' snippets and outputs anew from the files they name, or only compare them
+  slow-server      a server that takes 100 ms alone and among 5,000 fast ones: are its times the same?
   picture          draw the README's picture anew from a run of the demo
 ";
 
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         "mutants" => mutants::main(rest),
         "parity" => parity::main(rest),
         "picture" => picture::main(rest),
+        "slow-server" => slow_server::main(rest),
         "ladder" => ladder::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

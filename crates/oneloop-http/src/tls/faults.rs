@@ -73,9 +73,14 @@ pub(super) fn bad_certificate(error: &rustls::Error, chain: &[Box<[u8]>]) -> Err
             }
         },
         (_, "InvalidPurpose") => "a certificate that is not for servers",
-        _ => "a certificate that breaks the rules",
+        (_, "CaUsedAsEndEntity") => "a CA's certificate in place of a server's",
+        _ => {
+            let message = format!("the server showed a certificate that breaks the rules: {detail}");
+            return Error::new(kind, message).with_detail(detail).with_source(error.clone());
+        }
     };
-    Error::new(kind, format!("the server showed {what}: {error}")).with_detail(detail).with_source(error.clone())
+    // rustls's own words, with their dates in seconds, stay with the source.
+    Error::new(kind, format!("the server showed {what}")).with_detail(detail).with_source(error.clone())
 }
 
 /// An error of rustls in our words. `established`: whether it came after the handshake.
@@ -91,7 +96,7 @@ pub(super) fn tls_error(error: &rustls::Error, established: bool) -> Error {
             Error::new(kind, message).with_detail(format!("{alert:?}")).with_source(source)
         }
         rustls::Error::InvalidMessage(_) if !established => {
-            let message = format!("what the server answered is not TLS (is this an http port?): {error}");
+            let message = "what the server answered is not TLS (is this an http port?)";
             Error::new(ErrorKind::TlsHandshake, message).with_detail(variant(error)).with_source(source)
         }
         _ if established => Error::new(ErrorKind::Receive, format!("the TLS connection broke: {error}"))

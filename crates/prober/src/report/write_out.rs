@@ -182,13 +182,16 @@ fn check(name: &str) -> Result<(), String> {
 pub(super) struct WriteOut {
     template: Template,
     json: Json,
+    /// The method and the length of the body that are asked for.
+    method: String,
     sent: u64,
 }
 
 impl WriteOut {
     pub(super) fn new(template: Template, settings: &Settings) -> WriteOut {
         let sent = settings.spec.body.as_ref().map_or(0, |body| body.len() as u64);
-        WriteOut { template, json: Json::new(&settings.spec.method), sent }
+        let method = settings.spec.method.clone();
+        WriteOut { template, json: Json::new(&method), method, sent }
     }
 }
 
@@ -264,10 +267,11 @@ impl WriteOut {
             "redirect_url" => last.and_then(redirect_url).unwrap_or_default(),
             "scheme" => text(last.map(|hop| hop.url.scheme())),
             "size_download" | "size_delivered" => last.map_or(0, |hop| hop.body_bytes).to_string(),
-            "size_upload" => self.sent.to_string(),
+            "size_request" => outcome.hops.iter().map(|hop| hop.request_bytes).sum::<u64>().to_string(),
+            "size_upload" => self.uploaded(last).to_string(),
             "size_header" => outcome.hops.iter().map(head_bytes).sum::<usize>().to_string(),
             "speed_download" => speed(last.map_or(0, |hop| hop.body_bytes), outcome.total()),
-            "speed_upload" => speed(self.sent, outcome.total()),
+            "speed_upload" => speed(self.uploaded(last), outcome.total()),
             "ssl_verify_result" => match last.and_then(|hop| hop.tls.as_ref()) {
                 Some(tls) if tls.verify_error.is_some() => "1".to_owned(),
                 _ => "0".to_owned(),
@@ -294,10 +298,23 @@ impl WriteOut {
             "round" => job.round.to_string(),
             "attempt" => job.attempt.to_string(),
             "kind" => text(outcome.kind()),
-            "http_connect" => "000".to_owned(),
-            "conn_id" | "size_request" | "proxy_ssl_verify_result" | "proxy_used" | "tls_earlydata" => "0".to_owned(),
+            "http_connect" => last
+                .and_then(|hop| hop.proxy_status)
+                .map_or("000".to_owned(), |status| format!("{:03}", status.as_u16())),
+            "proxy_used" => u8::from(last.is_some_and(|hop| hop.proxied)).to_string(),
+            // Counted from 0, and -1 where there was none.
+            "conn_id" => last.map_or(-1, |hop| i64::from(hop.connection) - 1).to_string(),
+            // No proxy is spoken to over TLS, and nothing is sent before the handshake is over.
+            "proxy_ssl_verify_result" | "tls_earlydata" => "0".to_owned(),
             _ => String::new(),
         }
+    }
+}
+
+impl WriteOut {
+    /// Bytes of body that the last request had: none before it was sent, and none once a redirect has made it a GET.
+    fn uploaded(&self, last: Option<&Hop>) -> u64 {
+        last.filter(|hop| hop.request_bytes > 0 && hop.method.as_str() == self.method).map_or(0, |_| self.sent)
     }
 }
 

@@ -74,6 +74,10 @@ impl Rate {
 }
 
 #[cfg(test)]
+#[path = "pace_simulation.rs"]
+mod simulation;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -13,7 +13,7 @@ use crate::colour;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(in crate::cli) struct OutputOptions {
-    /// How to print results [default: text]
+    /// How to print results: text for people, waterfall to see the phases, the others for programs [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(in crate::cli) format: Option<Format>,
 

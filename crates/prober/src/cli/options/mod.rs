@@ -26,11 +26,11 @@ const EXAMPLES: &str = "\
 Examples:
   prober https://example.com                        probe one URL
   prober --format waterfall @urls.txt               which phase of which URL is slow
-  prober -L --expect-status 2xx -q @urls.txt        only the failures of a list
-  prober --cert-days 30 -q @urls.txt                certificates that expire within 30 days
-  prober -c 10 -i 1 --format csv @urls.txt          ten rounds, a second apart, as CSV
+  prober -L -q @urls.txt                            only the failures of a list
+  prober -L -q --cert-days 30 @urls.txt             certificates that expire within 30 days
+  prober -c 10 -i 1 --format csv -o 10.csv @urls.txt   ten rounds, a second apart, as CSV
   prober --until-ok -c 60 http://localhost:8080     wait for a server, a minute at most
-  prober -q URL || echo down                        a check in a shell script
+  prober -q -m 5 URL || echo down                   a check in a shell script
   prober                                            watch the built-in demo
 
 Exit status: 0 all passed, 1 some failed, 2 usage, 130 and 143 stopped by a signal,
