@@ -209,6 +209,7 @@ impl TlsSession {
                     return Err(error);
                 }
             };
+            // ANCHOR: states
             let more = match state {
                 ConnectionState::EncodeTlsData(mut record) => {
                     encode(&mut record, out)?;
@@ -237,6 +238,7 @@ impl TlsSession {
                 }
                 _ => false, // BlockedHandshake; early data does not happen to a client
             };
+            // ANCHOR_END: states
             *used += discard;
             if !more {
                 return Ok(());
