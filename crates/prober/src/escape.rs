@@ -89,16 +89,26 @@ pub(crate) fn text_without_secrets(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Where the user information of `url` stands, without its `@`.
+/// Where the user information of `url` stands, without its `@`. A `://` in front of it need not be there, and one behind
+/// it may be part of a path: `user:password@host/?next=http://other`.
 fn user_information(url: &str) -> Option<std::ops::Range<usize>> {
     if !url.contains('@') {
         return None;
     }
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let authority = &url[start..];
-    let end = authority.find(['/', '?', '#', '\\']).unwrap_or(authority.len());
-    let at = authority[..end].rfind('@')?;
-    Some(start..start + at)
+    let before = |start: usize| {
+        let authority = &url[start..];
+        let end = authority.find(['/', '?', '#', '\\']).unwrap_or(authority.len());
+        authority[..end].rfind('@').map(|at| start..start + at)
+    };
+    before(authority_start(url)).or_else(|| before(url.find("://")? + 3))
+}
+
+/// Behind a scheme and its slashes, however many, if `url` begins with these; else 0.
+fn authority_start(url: &str) -> usize {
+    let scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.') || c.is_whitespace();
+    let Some(rest) = url.trim_start_matches(scheme).strip_prefix(':') else { return 0 };
+    let authority = rest.trim_start_matches(['/', '\\']);
+    if authority.len() == rest.len() { 0 } else { url.len() - authority.len() }
 }
 
 /// The values that must not be shown wherever they turn up: a server may send back what it was sent.
@@ -185,6 +195,14 @@ mod tests {
             ("http://host?to=a@b", "http://host?to=a@b"),
             ("http://host/", "http://host/"),
             ("http://me:p w@ho st/", "http://<secret>@ho st/"),
+            // Found by the fuzz target `exporter_query`: a `://` behind hid what stands in front.
+            ("me:pw@host/?next=http://b", "<secret>@host/?next=http://b"),
+            ("me:pw@host://a@b", "<secret>@host://a@b"),
+            ("http:\\\\me:pw@host", "http:\\\\<secret>@host"),
+            ("https:/me:pw@host", "https:/<secret>@host"),
+            (" http://me:pw@host", " http://<secret>@host"),
+            ("<http://me:pw@host>", "<http://<secret>@host>"),
+            ("http:me:pw@host", "<secret>@host"),
         ] {
             assert_eq!(url_without_secrets(url), shown, "{url}");
         }
