@@ -118,6 +118,7 @@ pub fn url_to_request(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let (text, value) = text.split_once('\u{1}').unwrap_or((text, "plain"));
     let Ok(url) = crate::parse_url(text) else { return };
+    assert!(crate::parse_url_near(text, Some(&url)).is_ok_and(|again| again == url));
     let mut headers = Headers::new();
     let given = headers.push("X-Given", value).is_ok() && value.is_ascii();
     if !given {

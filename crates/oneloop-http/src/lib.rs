@@ -51,7 +51,7 @@ pub use overrides::{ConnectTo, ResolveOverride};
 pub use proxy::Proxy;
 pub use race::AddressChoice;
 pub use response::Response;
-pub use target::parse_url;
+pub use target::{parse_url, parse_url_near};
 pub use timeouts::Timeouts;
 pub use timings::{Phase, PhaseClock};
 pub use tls_config::TlsVersion;

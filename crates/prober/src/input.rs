@@ -8,9 +8,11 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use oneloop::net::{AsyncReadExt, FdReader};
+use url::Url;
 
 use crate::cli::Source;
 use crate::target::{Origin, Target};
@@ -159,8 +161,9 @@ struct List {
     end: usize,
     /// Number of the last line taken, from 1.
     line: u64,
-    /// How many URLs it has given.
+    /// How many URLs it has given, and the last one that was good.
     urls: u64,
+    last: Option<Rc<Url>>,
     /// True while the rest of an overlong line is being thrown away.
     skipping: bool,
     /// True once the last byte has been read and taken.
@@ -192,6 +195,7 @@ impl List {
             end: 0,
             line: 0,
             urls: 0,
+            last: None,
             skipping: false,
             ended: false,
             drained: false,
@@ -246,7 +250,12 @@ impl List {
                 continue;
             }
             self.urls += 1;
-            return Some(Target::parse(index, written, Origin::Line(&self.name, self.line)));
+            let origin = Origin::Line(&self.name, self.line);
+            let target = Target::parse_near(index, written, origin, self.last.as_deref());
+            if let Ok(url) = &target.url {
+                self.last = Some(url.clone());
+            }
+            return Some(target);
         }
     }
 

@@ -46,9 +46,14 @@ pub(crate) enum Origin<'a> {
 impl Target {
     /// Parses what was written at `origin`.
     pub(crate) fn parse(index: u64, written: &[u8], origin: Origin<'_>) -> Target {
+        Target::parse_near(index, written, origin, None)
+    }
+
+    /// As [`Target::parse`], after another URL of the same list: in long lists many are of one host.
+    pub(crate) fn parse_near(index: u64, written: &[u8], origin: Origin<'_>, before: Option<&Url>) -> Target {
         let text = escape::bytes_as_text(written);
         let url = match std::str::from_utf8(written) {
-            Ok(written) => parse_url(written),
+            Ok(written) => parse_url(written, before),
             Err(_) => Err(bad_url("InvalidUtf8", "it is not UTF-8")),
         };
         let url = url.map(Rc::new).map_err(|failure| Box::new(located(failure, origin)));
@@ -74,7 +79,7 @@ fn bad_url(detail: &str, reason: &str) -> Failure {
 }
 
 /// Parses a URL as people write it: without a scheme it is `http://`, as in curl.
-fn parse_url(written: &str) -> Result<Url, Failure> {
+fn parse_url(written: &str, before: Option<&Url>) -> Result<Url, Failure> {
     if written.trim().is_empty() {
         return Err(bad_url("Empty", "it is empty"));
     }
@@ -82,7 +87,7 @@ fn parse_url(written: &str) -> Result<Url, Failure> {
         return Err(bad_url("NestedList", "a list cannot name another list"));
     }
     let parsed = match scheme(written) {
-        Some("http" | "https") => oneloop_http::parse_url(written),
+        Some("http" | "https") => oneloop_http::parse_url_near(written, before),
         Some(scheme) => {
             return Err(Failure {
                 kind: "unsupported-scheme",
