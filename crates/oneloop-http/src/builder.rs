@@ -330,7 +330,7 @@ impl SessionBuilder {
             allow_downgrade: self.allow_downgrade,
             compressed: self.compressed,
             timeout: self.timeout,
-            headers: self.headers,
+            headers: Rc::new(self.headers),
         })))
     }
 }

@@ -47,7 +47,8 @@ pub(crate) struct Session {
     /// Whether content codings are asked for and taken off.
     pub(crate) compressed: bool,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) headers: Headers,
+    /// Shared with each request, and copied only for one that has its own.
+    pub(crate) headers: Rc<Headers>,
 }
 
 impl ClientSession {
@@ -162,7 +163,7 @@ pub struct RequestBuilder {
     pub(crate) session: ClientSession,
     pub(crate) url: Result<Rc<Url>>,
     pub(crate) method: Method,
-    pub(crate) headers: Headers,
+    pub(crate) headers: Rc<Headers>,
     pub(crate) body: Vec<u8>,
     pub(crate) refused: Option<Error>,
     pub(crate) timeout: Option<Duration>,
@@ -178,7 +179,7 @@ impl RequestBuilder {
     /// Connection and their kin), is an error of [`send`](Self::send). `Host` takes the place of the URL's own, until a
     /// redirect leads to another host; it changes neither the name that is resolved nor the one that TLS verifies.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> RequestBuilder {
-        if let Err(error) = self.headers.push(name, value) {
+        if let Err(error) = Rc::make_mut(&mut self.headers).push(name, value) {
             self.refused.get_or_insert(bad_header(name, error));
         }
         self

@@ -10,7 +10,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use oneloop::LoopRef;
@@ -308,7 +308,7 @@ impl Parse {
                 }
             }
         };
-        self.note_progress();
+        self.note_progress(now);
         outcome
     }
 
@@ -324,7 +324,7 @@ impl Parse {
             self.finish_decoding()?;
             self.end = Some(false);
         }
-        self.note_progress();
+        self.note_progress(self.event_loop.time());
         Ok(())
     }
 
@@ -332,7 +332,7 @@ impl Parse {
         self.decoder.as_mut().map_or(Ok(()), |decoder| decoder.finish().map_err(undecodable))
     }
 
-    fn note_progress(&mut self) {
+    fn note_progress(&mut self, now: Instant) {
         let mut hop = self.exchange.hop();
         if self.head.is_none() {
             hop.status_line = self.reader.status();
@@ -342,7 +342,7 @@ impl Parse {
             hop.decoded_bytes = Some(decoder.given());
         }
         if self.end.is_some() {
-            hop.clock.stop(self.event_loop.time());
+            hop.clock.stop(now);
         }
     }
 }

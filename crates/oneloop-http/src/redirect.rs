@@ -80,6 +80,7 @@ pub(crate) fn adapt(status: StatusCode, from: &Url, to: &Url, request: &mut Requ
         return Err(Error::new(ErrorKind::UnsupportedScheme, message).with_detail("Downgrade"));
     }
     let RequestBuilder { method, headers, body, address, .. } = request;
+    let headers = Rc::make_mut(headers);
     let becomes_get = match status.as_u16() {
         303 => *method != Method::HEAD && *method != Method::GET,
         301 | 302 => *method == Method::POST,

@@ -83,14 +83,15 @@ async fn run(request: &mut RequestBuilder, exchange: &Exchange, deadline: Option
         Err(refused) => return Err(std::mem::replace(refused, Error::new(ErrorKind::BadUrl, "taken"))),
     };
     if let Some(credentials) = target::basic_credentials(&url).filter(|_| !request.headers.contains("authorization")) {
-        request.headers.push("Authorization", credentials).map_err(Error::from_proto)?;
+        Rc::make_mut(&mut request.headers).push("Authorization", credentials).map_err(Error::from_proto)?;
     }
     if request.session.0.compressed && !request.headers.contains("accept-encoding") {
-        request.headers.push("Accept-Encoding", ACCEPT_ENCODING).map_err(Error::from_proto)?;
+        Rc::make_mut(&mut request.headers).push("Accept-Encoding", ACCEPT_ENCODING).map_err(Error::from_proto)?;
     }
     for followed in 0.. {
-        exchange.push(Hop::new(url.clone(), request.method.clone(), event_loop.time()));
-        let mut incoming = hop(request, &event_loop, &url, exchange).await?;
+        let begun = event_loop.time();
+        exchange.push(Hop::new(url.clone(), request.method.clone(), begun));
+        let mut incoming = hop(request, &event_loop, &url, begun, exchange).await?;
         let location = redirect::location(incoming.head()?, &url);
         if let Some(Ok(next)) = &location {
             exchange.hop().redirect_url = Some(next.clone());
@@ -117,6 +118,7 @@ async fn hop(
     request: &RequestBuilder,
     event_loop: &LoopRef,
     url: &Rc<Url>,
+    begun: Instant,
     exchange: &Exchange,
 ) -> Result<Box<Incoming>> {
     let session = &*request.session.0;
@@ -124,7 +126,7 @@ async fn hop(
         guard(url, None)?;
     }
     let mut idle =
-        if session.keepalive && request.address.is_none() { take_idle(session, event_loop, url).await? } else { None };
+        if session.keepalive && request.address.is_none() { take_idle(session, url, begun).await? } else { None };
     loop {
         let reused = idle.is_some();
         let wire = match idle.take() {
@@ -192,8 +194,8 @@ async fn head_within(limit: Duration, incoming: &mut Incoming) -> Result<()> {
     .await
 }
 
-async fn take_idle(session: &Session, event_loop: &LoopRef, url: &Url) -> Result<Option<Idle>> {
-    poll_fn(|cx| Poll::Ready(session.pool.borrow_mut().take(url, cx, event_loop.time()))).await
+async fn take_idle(session: &Session, url: &Url, now: Instant) -> Result<Option<Idle>> {
+    poll_fn(|cx| Poll::Ready(session.pool.borrow_mut().take(url, cx, now))).await
 }
 
 /// The request as it goes on the wire.
@@ -211,7 +213,7 @@ fn write(url: &Url, request: &RequestBuilder) -> Result<Vec<u8>> {
     let adjusted = if special { Some(adjust(url, authority, resource, request)?) } else { None };
     let (target, host, headers) = match &adjusted {
         Some(Adjusted { target, host, headers }) => (target.as_str(), host.as_str(), headers),
-        None => (resource, authority, headers),
+        None => (resource, authority, &**headers),
     };
     let head = RequestHead { method, target, host, headers, body: length, close: !session.0.keepalive };
     proto::write_request(&mut bytes, &head).map_err(Error::from_proto)?;
@@ -229,7 +231,7 @@ struct Adjusted {
 /// For requests through a proxy, and those whose Host the caller has chosen. The proxy's credentials go to the proxy
 /// alone: here when it reads the request itself, with CONNECT when there is a tunnel.
 fn adjust(url: &Url, authority: &str, resource: &str, request: &RequestBuilder) -> Result<Adjusted> {
-    let mut headers = request.headers.clone();
+    let mut headers = Headers::clone(&request.headers);
     let mut host = authority.to_owned();
     let mut chosen = request.headers.get_all("host");
     if let Some(given) = chosen.next() {
