@@ -98,7 +98,10 @@ impl Prober {
             })
             .await
         };
-        exchange.stop(event_loop.time());
+        if result.is_err() {
+            // The end of a response has stopped it already.
+            exchange.stop(event_loop.time());
+        }
         let (failure, body_sha256) = match result {
             Err(error) if error.is_cancelled() => return Err(oneloop::Error::Cancelled),
             Err(error) => {

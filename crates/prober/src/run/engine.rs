@@ -171,7 +171,8 @@ impl Engine {
         self.in_flight.set(self.in_flight.get() + 1);
         let name = self.recorded.then(|| job.target.text.clone());
         let place = Place { engine: self.clone(), job: Some(job), exchange: Exchange::new() };
-        let task = oneloop::create_task(place.probe(self.slot.get()));
+        // Boxed here already: a future is moved several times on its way into the loop's table, and this one is large.
+        let task = oneloop::create_task(Box::pin(place.probe(self.slot.get())));
         if let Some(name) = name {
             task.set_name(&name);
         }

@@ -4,6 +4,7 @@
 //! when its probe panics or is cancelled by `--fail-early`; a probe that found no descriptor is put back and gets none yet.
 //! Counterparts: `async with semaphore` in asyncio; `SemaphoreSlim.Release` in a `finally` in C#.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,11 @@ impl Place {
             let Some(job) = &self.job else { return Ok(()) };
             let Ok(url) = &job.target.url else { return Ok(()) };
             let limit = engine.limit(&job.target);
-            let outcome =
-                engine.prober.probe(&engine.event_loop, url.clone(), job.address, limit, due, &self.exchange).await?;
+            let outcome = {
+                let (event_loop, exchange) = (&engine.event_loop, &self.exchange);
+                // Pinned where it is made: a future that is awaited by value is moved once more.
+                pin!(engine.prober.probe(event_loop, url.clone(), job.address, limit, due, exchange)).await?
+            };
             if lacks_descriptors(&outcome) {
                 engine.prober.close_idle().await?;
                 engine.lower_parallelism();
