@@ -1,17 +1,25 @@
 //! The progress bar: drawn from the loop, only where a person sees it, only when a run takes longer than a second.
 //!
-//! indicatif's own ticker would be a thread; here a task of the loop redraws ten times a second, and nothing is done
-//! for a single probe. Neighbours: `run` makes the task; `output` has the bar make way for lines on the terminal.
+//! One line on stderr, written over itself. A task of the loop redraws it ten times a second, and nothing is done for a
+//! single probe. Our own, since what the usual library for it brings along (a thread for its ticks, the library of
+//! floating-point functions) is more than the whole bar.
+//! Neighbours: `run` makes the task; `output` has the bar make way for lines on the terminal.
+//! Counterpart: `tqdm` in Python.
 
 use std::cell::RefCell;
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
+use std::time::{Duration, Instant};
 
 /// A run shorter than this shows no bar.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two drawings.
 pub(crate) const EVERY: Duration = Duration::from_millis(100);
+
+/// The bar alone, in columns.
+const BAR: usize = 30;
+
+/// Takes the bar off its line.
+const CLEAR: &str = "\r\x1b[K";
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy)]
@@ -25,46 +33,108 @@ pub(crate) struct Position {
 
 /// The bar on stderr, once there is one.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(RefCell<Option<ProgressBar>>);
+pub(crate) struct Progress(RefCell<Option<Drawn>>);
+
+/// What stands on the terminal.
+#[derive(Debug)]
+struct Drawn {
+    line: String,
+    first: Instant,
+    times: usize,
+}
 
 impl Progress {
-    /// Draws the bar, making it the first time.
-    pub(crate) fn draw(&self, position: Position) {
-        let mut bar = self.0.borrow_mut();
-        let bar = bar.get_or_insert_with(|| {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_elapsed(PATIENCE)
-        });
-        let known = position.expected.is_some();
-        if bar.length().is_some() != known || bar.position() == 0 {
-            let template = match known {
-                true => "{bar:30} {pos}/{len}  {msg}  {elapsed} (about {eta} left)",
-                false => "{spinner} {pos}  {msg}  {elapsed}",
-            };
-            // The templates above are well-formed; should indicatif think otherwise, its default serves.
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style.progress_chars("=> "));
-            }
-        }
-        if let Some(expected) = position.expected {
-            bar.set_length(expected);
-        }
-        bar.set_message(format!("{} in flight, {} failed", position.in_flight, position.failed));
-        bar.set_position(position.finished);
-        bar.tick();
+    /// Draws the bar at `now`, which is [`PATIENCE`] after the start the first time.
+    pub(crate) fn draw(&self, position: Position, now: Instant) {
+        let mut drawn = self.0.borrow_mut();
+        let drawn = drawn.get_or_insert_with(|| Drawn { line: String::new(), first: now, times: 0 });
+        let elapsed = PATIENCE + now.saturating_duration_since(drawn.first);
+        drawn.line = line(position, elapsed, drawn.times);
+        // The last column stays free: some terminals go to the next line there.
+        let columns = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+        drawn.line.truncate(columns.saturating_sub(1));
+        drawn.times += 1;
+        put(&format!("{CLEAR}{}", drawn.line));
     }
 
     /// Calls `write` with the bar out of the way.
     pub(crate) fn suspend<R>(&self, write: impl FnOnce() -> R) -> R {
-        match &*self.0.borrow() {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
+        let drawn = self.0.borrow();
+        let Some(drawn) = &*drawn else { return write() };
+        put(CLEAR);
+        let result = write();
+        put(&drawn.line);
+        result
     }
 
     /// Removes the bar for good.
     pub(crate) fn clear(&self) {
-        if let Some(bar) = self.0.take() {
-            bar.finish_and_clear();
+        if self.0.take().is_some() {
+            put(CLEAR);
         }
+    }
+}
+
+/// Writes to stderr. There is nobody to be told when it is closed.
+fn put(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
+}
+
+/// The bar's line, in ASCII.
+fn line(position: Position, elapsed: Duration, times: usize) -> String {
+    let Position { finished, failed, in_flight, expected } = position;
+    let counts = format!("{in_flight} in flight, {failed} failed  {}", short(elapsed));
+    let Some(expected) = expected else {
+        let turning = char::from(b"|/-\\"[times % 4]);
+        return format!("{turning} {finished}  {counts}");
+    };
+    // An expectation is a guess at first: it may lie below what has come already.
+    let expected = expected.max(finished).max(1);
+    let full = (finished as u128 * BAR as u128 / u128::from(expected)) as usize;
+    let head = if full < BAR { ">" } else { "" };
+    let bar = format!("{}{head}", "=".repeat(full));
+    let left = match elapsed.as_secs_f64() * (expected - finished) as f64 / finished as f64 {
+        seconds if seconds < 1e9 => format!(" (about {} left)", short(Duration::from_secs_f64(seconds))),
+        // Nothing has come yet, or next to nothing of very much.
+        _ => String::new(),
+    };
+    format!("{bar:BAR$} {finished}/{expected}  {counts}{left}")
+}
+
+/// A length of time as people say it while they wait.
+fn short(length: Duration) -> String {
+    match length.as_secs() {
+        seconds @ 0..60 => format!("{seconds}s"),
+        seconds @ 60..3_600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        seconds => format!("{}h {:02}m", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(finished: u64, expected: Option<u64>, seconds: u64) -> String {
+        line(Position { finished, failed: 2, in_flight: 50, expected }, Duration::from_secs(seconds), 1)
+    }
+
+    #[test]
+    fn the_bar_fills_and_the_rest_is_guessed_from_the_pace_so_far() {
+        let counts = "50 in flight, 2 failed";
+        assert_eq!(drawn(7, None, 3), format!("/ 7  {counts}  3s"));
+        assert_eq!(drawn(0, Some(90), 1), format!("{:30} 0/90  {counts}  1s", ">"));
+        assert_eq!(
+            drawn(30, Some(90), 61),
+            format!("{:30} 30/90  {counts}  1m 01s (about 2m 02s left)", "==========>")
+        );
+        assert_eq!(drawn(90, Some(90), 7_260), format!("{} 90/90  {counts}  2h 01m (about 0s left)", "=".repeat(30)));
+    }
+
+    #[test]
+    fn a_guess_that_was_too_low_and_endless_counts_break_nothing() {
+        assert_eq!(drawn(91, Some(90), 1), drawn(91, Some(91), 1));
+        assert!(drawn(0, Some(0), 1).contains(" 0/1 "));
+        assert!(drawn(u64::MAX, Some(u64::MAX), u64::MAX / 8).starts_with(&"=".repeat(30)));
+        drawn(1, Some(u64::MAX), 3_600);
     }
 }

@@ -116,7 +116,7 @@ impl Waterfall {
         let end = end.as_secs_f64() * 1e3;
         // As many round steps as leave a label room.
         let least = end / (room as f64 / 12.0).max(1.0);
-        let power = 10f64.powf(least.log10().floor());
+        let power = 10f64.powi(decade(least));
         let step =
             [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= least).unwrap_or(end);
         let mut line = vec![b' '; indent];
@@ -250,13 +250,38 @@ fn label_in(out: &mut Vec<u8>, url: &str, columns: usize) {
 
 /// `at` with as many decimals as its step has.
 fn round(at: f64, step: f64) -> String {
-    let decimals = (-step.log10().floor()).max(0.0) as usize;
+    let decimals = decade(step).min(0).unsigned_abs() as usize;
     format!("{at:.decimals$}")
+}
+
+/// The power of ten that `value` begins with: 0 from 1 to below 10, -2 for 0.05. A logarithm would do, for the price of
+/// the whole library of floating-point functions in memory.
+fn decade(mut value: f64) -> i32 {
+    let mut decade = 0;
+    while value >= 10.0 && decade < 18 {
+        value /= 10.0;
+        decade += 1;
+    }
+    while value < 1.0 && decade > -9 {
+        value *= 10.0;
+        decade -= 1;
+    }
+    decade
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_as_many_decimals_as_its_step() {
+        let steps = [(0.05, "3.00"), (0.1, "3.0"), (1.0, "3"), (2.0, "3"), (9.99, "3"), (10.0, "3"), (500.0, "3")];
+        for (step, text) in steps {
+            assert_eq!(round(3.0, step), text, "{step}");
+        }
+        assert_eq!([0.001, 0.002, 99.9, 100.0, 12_345.0].map(decade), [-3, -3, 1, 2, 4]);
+        assert_eq!([0.0, f64::INFINITY].map(decade), [-9, 18], "it ends");
+    }
 
     fn row(url: &str, millis: [u64; 6], kind: Option<&'static str>) -> Row {
         let phases = millis.map(|length| Some(Duration::from_millis(length)));

@@ -45,7 +45,8 @@ impl Engine {
                 let stats = &self.reporter.borrow().stats;
                 (stats.finished(), stats.failures())
             };
-            bar.draw(Position { finished, failed, in_flight: self.in_flight.get(), expected: self.expected() });
+            let position = Position { finished, failed, in_flight: self.in_flight.get(), expected: self.expected() };
+            bar.draw(position, self.event_loop.time());
             oneloop::sleep(progress::EVERY).await?;
         }
     }
