@@ -1,0 +1,54 @@
+//! `prober serve` under load: what a scrape costs, and that memory does not grow with their number.
+
+use std::fmt::Write;
+
+use oneloop_tests::folder::Folder;
+use oneloop_tests::nginx::Nginx;
+use oneloop_tests::service::{Service, escaped};
+use oneloop_tests::{need, program};
+
+/// Scrapes in one go.
+const SCRAPES: usize = 10_000;
+
+/// Has every URL of a list asked for on kept connections, `at_once` of them at a time; each must be answered, be it 503.
+fn scrape(exporter: &Service, nginx: &Nginx, at_once: &str) {
+    let folder = Folder::new();
+    let mut list = String::new();
+    for index in 0..SCRAPES {
+        let target = escaped(&nginx.http(&format!("/{index}")));
+        writeln!(list, "http://{}/probe?target={target}", exporter.address()).expect("a line");
+    }
+    let list = folder.write("urls.txt", list);
+    let mut client = program::prober();
+    client.args(["--keepalive", "--expect-status", "200,503", "-m", "60", "-q", "--parallel-max", at_once]);
+    program::run(client.arg(format!("@{}", list.display()))).expect_code(0);
+}
+
+#[test]
+#[ignore = "keeps the machine busy: the step 'heavy' of cargo xtask ci"]
+fn the_exporter_can_probe_a_thousand_times_a_second_on_one_core_in_bounded_memory() {
+    if !need::nginx("the_exporter_can_probe_a_thousand_times_a_second_on_one_core_in_bounded_memory") {
+        return;
+    }
+    let nginx = Nginx::start(None);
+    let mut command = program::prober();
+    command.args(["serve", "--web.listen-address", "127.0.0.1:0", "--parallel-max", "50"]);
+    let exporter = Service::start(&mut command, "serving at http://");
+    // As many at once as it takes, then four times as many: those beyond are told so, and cost nothing that stays.
+    scrape(&exporter, &nginx, "50");
+    let (before, first) = (exporter.processor_time(), exporter.peak_kib());
+    scrape(&exporter, &nginx, "50");
+    let spent = exporter.processor_time() - before;
+    let second = exporter.peak_kib();
+    scrape(&exporter, &nginx, "200");
+    scrape(&exporter, &nginx, "200");
+    let overloaded = exporter.peak_kib();
+    let each = spent / SCRAPES as u32;
+    println!("{each:?} of processor time a scrape; {first} KiB, {second} KiB, overloaded {overloaded} KiB");
+    assert!(second <= first + first / 10, "twice as many scrapes: {first} KiB have become {second}");
+    assert!(overloaded <= first + 4 * 1024, "more at once than it takes: {first} KiB have become {overloaded}");
+    // Its own time on the processor, not the clock's: other work on the machine does not count. Promised for the
+    // optimised program; the other one is several times slower.
+    let most = if program::is_release() { 1 } else { 5 };
+    assert!(each.as_millis() < most, "{each:?} a scrape: fewer than {} a second", 1000 / most);
+}
