@@ -8,6 +8,10 @@ const replay = new Replay(log);
 const end = log.records.length ? log.records[log.records.length - 1].t : 0;
 const MOST = 200; // rows of a list; a run may have millions of tasks
 
+// The turns that the log has; and whether this page is one of several that a page around it moves together.
+const turns = log.records.reduce((most, record) => Math.max(most, record.turn), 0);
+const around = window.frameElement ? window.parent : null;
+
 function element(tag, text, attributes = {}) {
   const it = document.createElement(tag);
   if (text !== undefined) it.textContent = text;
@@ -152,6 +156,18 @@ function reason(next) {
   return `${taskName(state, next.task)} is the first in the queue. It was woken by ${task ? by(state, task.by) : "nobody known"}.`;
 }
 
+// For the page around: where this one stands, and a way to where a turn begins.
+
+function standing() {
+  return { turn: replay.state.turn, turns, at: replay.at, over: replay.at === replay.length, counts: replay.state.counts, faults: replay.faults.slice(0, 3) };
+}
+
+function toTurn(turn) {
+  replay.seek(0);
+  if (turn > 0) until((record) => record.event === "turn_begin" && record.turn >= turn);
+  draw();
+}
+
 // The waterfall: a row for each task that has spans, or else its life.
 
 const left = 170, width = 1000, row = 16;
@@ -236,8 +252,10 @@ document.addEventListener("keydown", (event) => {
   const how = { ArrowRight: "event", ArrowLeft: "back", Home: "first", End: "last", p: "poll", t: "turn", w: "wake" }[event.key];
   if (!how || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  move(how);
+  if (around) around.stepAll(how); else move(how);
 });
+byId("source").closest("section").hidden = Object.keys(sources.files).length === 0;
+if (around) document.body.classList.add("side");
 draw();
 if (location.hash === "#selftest") selftest();
 const at = location.hash.match(/^#at=(\d+)$/);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::log::Log;
 
 const PAGE: &str = include_str!("../page/page.html");
-const STYLE: &str = include_str!("../page/style.css");
+pub(crate) const STYLE: &str = include_str!("../page/style.css");
 const SCRIPTS: [&str; 3] =
     [include_str!("../page/fold.js"), include_str!("../page/words.js"), include_str!("../page/page.js")];
 
@@ -46,17 +46,26 @@ const TOLD: [(&str, &str); 25] = [
 
 /// Renders a log as a page. `title` is its heading.
 pub fn report(log: &Log, title: &str) -> String {
+    report_of(log, title, true)
+}
+
+/// A page of our loop's log, with its source, or of another's, without.
+pub(crate) fn report_of(log: &Log, title: &str, ours: bool) -> String {
     let log = serde_json::to_string(log).unwrap_or_default();
     let parts = [
         ("{{title}}", escaped(title)),
         ("{{style}}", STYLE.to_string()),
         ("{{log}}", inert(&log)),
-        ("{{sources}}", inert(&sources().to_string())),
+        ("{{sources}}", inert(&sources(ours).to_string())),
         ("{{script}}", SCRIPTS.concat()),
     ];
-    // One pass over the template, so that a mark inside a part is not taken for one of the template's.
+    filled(PAGE, &parts)
+}
+
+/// A template with its marks replaced. One pass, so that a mark inside a part is not taken for one of the template's.
+pub(crate) fn filled(template: &str, parts: &[(&str, String)]) -> String {
     let mut page = String::new();
-    let mut rest = PAGE;
+    let mut rest = template;
     while let Some(at) = rest.find("{{") {
         page.push_str(&rest[..at]);
         rest = &rest[at..];
@@ -76,9 +85,9 @@ pub fn report(log: &Log, title: &str) -> String {
 }
 
 /// The files that tell of events, and where in them.
-fn sources() -> Value {
+fn sources(ours: bool) -> Value {
     let (mut files, mut places) = (Map::new(), Map::new());
-    for (event, told) in TOLD {
+    for (event, told) in TOLD.into_iter().filter(|_| ours) {
         let found = oneloop::SOURCES.iter().find_map(|(file, text)| {
             let line = text.lines().position(|line| line.contains(told))?;
             Some((*file, *text, line + 1))
@@ -108,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_event_has_a_line_of_the_loops_source() {
-        let sources = sources();
+        let sources = sources(true);
         let missing: Vec<_> = TOLD.iter().filter(|(event, _)| sources["places"].get(event).is_none()).collect();
         assert!(missing.is_empty(), "{missing:?}");
         assert_eq!(sources["places"]["wait source"]["file"], "selector.rs");

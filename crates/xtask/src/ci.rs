@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::shell::{self, cargo};
 use crate::totals::{self, Totals};
-use crate::{docs, lines, links, manifests, parity, rules, static_binary};
+use crate::{docs, lines, links, manifests, parity, recorded, rules, static_binary};
 
 struct Step {
     name: &'static str,
@@ -20,7 +20,7 @@ struct Step {
     run: fn(&mut Totals) -> Result<String, String>,
 }
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     Step { name: "format", what: "cargo fmt --check", run: format },
     Step { name: "lines", what: "tier 1, run_once and the ladder's loop stay short", run: |_| lines::check() },
     Step { name: "rules", what: "no unsafe, and dependencies point one way", run: |_| rules::check() },
@@ -39,6 +39,7 @@ const STEPS: [Step; 17] = [
     Step { name: "demo", what: "the README's first command: exit 0, under 3 s", run: demo },
     Step { name: "tests", what: "the README's second command, nginx included", run: tests },
     Step { name: "parity", what: "each trio prints what it should in Python, C# and Rust", run: |_| parity::check() },
+    Step { name: "recorded", what: "trios recorded in three languages keep one schema", run: |_| recorded::check() },
     Step { name: "heavy", what: "the tests that take a minute or more", run: heavy },
     Step { name: "loom", what: "the ready queue's hand-over between threads, model-checked", run: loom },
     Step { name: "package", what: "cargo package for every crate", run: package },

@@ -17,6 +17,7 @@ mod manifests;
 mod mutants;
 mod parity;
 mod picture;
+mod recorded;
 mod rules;
 mod runs;
 mod shell;
@@ -33,6 +34,7 @@ usage: cargo xtask COMMAND
   ci [STEP]...     run every check, or only the steps that are named; --list lists them
   ci --record      write the number of tests there are now to .ci/expected-tests
   bench [CASE]...  measure against the peers; --help has its options
+  recorded [NN]... record some trios in three languages, and write a page of each to target/recorded
   mutants [NAME].. plant ten faults in a copy of the loop, one by one, and say what catches each
   parity [NN]...   run the trios in Python, C# and Rust, and compare what they print; --help has its options
   ladder           run the ladder's rungs on the demo site, and print what each costs
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         "docs" => docs::main(rest),
         "mutants" => mutants::main(rest),
         "parity" => parity::main(rest),
+        "recorded" => recorded::main(rest),
         "picture" => picture::main(rest),
         "slow-server" => slow_server::main(rest),
         "ladder" => ladder::main(rest),

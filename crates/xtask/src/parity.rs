@@ -6,9 +6,9 @@
 //! Invariants: Python and our loop are held to one file, `expected.txt`; a language may only be left out where `CI` is
 //! not set; `--record` takes that file from CPython, never from us.
 
-mod languages;
+pub(crate) mod languages;
 mod table;
-mod trio;
+pub(crate) mod trio;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

@@ -12,7 +12,7 @@ async fn count(name: &'static str, pause: impl AsyncFn() -> Result<()>) -> Resul
     Ok(())
 }
 
-async fn run() -> Result<()> {
+pub(crate) async fn run() -> Result<()> {
     println!("a pause of zero");
     let nap = async || sleep(Duration::ZERO).await;
     gather([count("a", nap), count("b", nap)]).await?;

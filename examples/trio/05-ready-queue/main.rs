@@ -7,7 +7,7 @@ async fn step(name: &'static str) -> Result<()> {
     Ok(())
 }
 
-async fn run() -> Result<()> {
+pub(crate) async fn run() -> Result<()> {
     let event_loop = get_running_loop()?;
     event_loop.call_soon(|| println!("callback 1"));
     let first = create_task(step("1"));

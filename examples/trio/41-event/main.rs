@@ -13,7 +13,7 @@ async fn waiter(name: &'static str, event: Event) -> Result<()> {
     Ok(())
 }
 
-async fn run() -> Result<()> {
+pub(crate) async fn run() -> Result<()> {
     let event = Event::new();
     let tasks = ["a", "b", "c"].map(|name| create_task(waiter(name, event.clone())));
     yield_now().await?;

@@ -17,7 +17,7 @@ async fn worker(name: &'static str, lock: Lock) -> Result<()> {
     Ok(())
 }
 
-async fn run() -> Result<()> {
+pub(crate) async fn run() -> Result<()> {
     let lock = Lock::new();
     lock.acquire().await?.forget();
     let tasks = ["a", "b"].map(|name| create_task(worker(name, lock.clone())));

@@ -11,7 +11,7 @@ async fn worker(name: &'static str, semaphore: Semaphore) -> Result<()> {
     Ok(())
 }
 
-async fn run() -> Result<()> {
+pub(crate) async fn run() -> Result<()> {
     let semaphore = Semaphore::new(2);
     let tasks = ["a", "b", "c", "d"].map(|name| create_task(worker(name, semaphore.clone())));
     yield_now().await?;

@@ -66,6 +66,9 @@ impl Language {
     }
 }
 
+/// Where the recorders of the three languages are.
+const RECORDERS: &str = "examples/recorded";
+
 /// A thing that may be missing: what it is, or why it isn't there.
 type Found<T> = Result<T, String>;
 
@@ -140,45 +143,69 @@ impl Toolbox {
 
     /// Runs a trio's program, and gives what it printed, without the line in which C# names its context.
     pub(crate) fn run(&self, language: Language, trio: &Trio) -> Result<String, String> {
-        let mut command = match language {
-            Language::Python => {
-                let mut command = Command::new(&self.python.as_ref().map_err(Clone::clone)?.program);
-                // Warnings are part of what some programs show, and must not depend on the environment.
-                command.env_remove("PYTHONASYNCIODEBUG").env_remove("PYTHONWARNINGS").arg("-B");
-                command.arg(trio.path("main.py"));
-                command
-            }
-            Language::Mono => {
-                let mut command = Command::new("mono");
-                command.arg(self.compile(trio, None)?);
-                command
-            }
-            Language::Core => {
-                let core = self.core.as_ref().map_err(Clone::clone)?;
-                let program = self.compile(trio, Some(core))?;
-                let mut command = Command::new(&core.host);
-                command.args(["exec", "--roll-forward", "LatestMajor", "--runtimeconfig"]);
-                command.arg(program.with_extension("runtimeconfig.json")).arg(program);
-                command.env("DOTNET_CLI_TELEMETRY_OPTOUT", "1");
-                command
-            }
-            Language::Oneloop => Command::new(self.examples.join(trio.example())),
-        };
-        command.current_dir(shell::root());
-        let printed = shell::output_within(&mut command, PATIENCE).map_err(Limited::into_text)?;
+        let printed = self.output(language, trio, false)?;
         match language {
             Language::Mono | Language::Core => without_context(&printed),
             _ => Ok(printed),
         }
     }
 
+    /// Runs a trio's program under the recorder of its language; the log follows what it has printed.
+    pub(crate) fn record(&self, language: Language, trio: &Trio) -> Result<(String, String), String> {
+        let printed = self.output(language, trio, true)?;
+        let log = printed.rfind("{\"dropped\"").ok_or_else(|| format!("there is no log behind this:\n{printed}"))?;
+        let (printed, log) = printed.split_at(log);
+        Ok((printed.to_owned(), log.to_owned()))
+    }
+
+    fn output(&self, language: Language, trio: &Trio, recorded: bool) -> Result<String, String> {
+        let mut command = match language {
+            Language::Python => {
+                let mut command = Command::new(&self.python.as_ref().map_err(Clone::clone)?.program);
+                // Warnings are part of what some programs show, and must not depend on the environment.
+                command.env_remove("PYTHONASYNCIODEBUG").env_remove("PYTHONWARNINGS").arg("-B");
+                if recorded {
+                    command.arg(shell::root().join(RECORDERS).join("recorder.py"));
+                }
+                command.arg(trio.path("main.py"));
+                command
+            }
+            Language::Mono => {
+                let mut command = Command::new("mono");
+                command.arg(self.compile(trio, None, recorded)?);
+                command
+            }
+            Language::Core => {
+                let core = self.core.as_ref().map_err(Clone::clone)?;
+                let program = self.compile(trio, Some(core), recorded)?;
+                let mut command = Command::new(&core.host);
+                command.args(["exec", "--roll-forward", "LatestMajor", "--runtimeconfig"]);
+                command.arg(program.with_extension("runtimeconfig.json")).arg(program);
+                command.env("DOTNET_CLI_TELEMETRY_OPTOUT", "1");
+                command
+            }
+            Language::Oneloop if recorded => {
+                let mut command = Command::new(self.examples.join("recorded"));
+                command.arg(&trio.name);
+                command
+            }
+            Language::Oneloop => Command::new(self.examples.join(trio.example())),
+        };
+        command.current_dir(shell::root());
+        shell::output_within(&mut command, PATIENCE).map_err(Limited::into_text)
+    }
+
     /// Compiles `Program.cs`, unless what was compiled before is newer than all that it was made of.
-    fn compile(&self, trio: &Trio, core: Option<&Core>) -> Result<PathBuf, String> {
-        let source = trio.path("Program.cs");
+    fn compile(&self, trio: &Trio, core: Option<&Core>, recorded: bool) -> Result<PathBuf, String> {
+        let mut sources = vec![trio.path("Program.cs")];
+        if recorded {
+            sources.push(shell::root().join(RECORDERS).join("Recorder.cs"));
+        }
         let folder = self.compiled.join(if core.is_some() { "core" } else { "mono" });
         fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-        let program = folder.join(format!("{}.{}", trio.name, if core.is_some() { "dll" } else { "exe" }));
-        if is_newer(&program, &source) {
+        let kind = if recorded { "recorded." } else { "" };
+        let program = folder.join(format!("{}.{kind}{}", trio.name, if core.is_some() { "dll" } else { "exe" }));
+        if sources.iter().all(|source| is_newer(&program, source)) {
             return Ok(program);
         }
         let mut command = Command::new("mcs");
@@ -195,7 +222,10 @@ impl Toolbox {
             fs::write(program.with_extension("runtimeconfig.json"), config)
                 .map_err(|error| format!("cannot write the runtime's settings: {error}"))?;
         }
-        shell::run(command.arg(source))?;
+        if recorded {
+            command.arg("-main:Recorder"); // the program has a Main of its own
+        }
+        shell::run(command.args(sources))?;
         Ok(program)
     }
 }
