@@ -52,7 +52,7 @@ function apply(state, record) {
     }
     case "park": state.counts.parks++; state.parked = record; return null;
     case "unpark": state.parked = null; return null;
-    case "io_event": state.news.push(record); return unless(state.sources.has(record.source), "news of an unknown source");
+    case "io_event": state.parked = null; state.news.push(record); return unless(state.sources.has(record.source), "news of an unknown source");
     case "timer_add": state.timers.set(record.timer, { deadline: record.deadline, task: record.task }); return null;
     case "timer_fire": {
       state.counts.timers_fired++;

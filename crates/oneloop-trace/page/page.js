@@ -244,7 +244,7 @@ function selftest() {
 
 byId("scrub").max = replay.length;
 byId("summary").textContent = `${log.records.length} events in ${milliseconds(end)}` + (log.dropped ? `; ${log.dropped} earlier ones were not kept.` : ".");
-for (const [number, title] of waterfall()) byId("task").append(element("option", title, { value: number }));
+for (const [number, title] of waterfall()) byId("task").append(element("option", title === `Task-${number}` ? title : `${title} (#${number})`, { value: number }));
 for (const how of ["first", "back", "event", "poll", "turn", "wake"]) byId(how).addEventListener("click", () => move(how));
 byId("scrub").addEventListener("input", () => { byId("question").hidden = true; replay.seek(Number(byId("scrub").value)); draw(); });
 document.addEventListener("keydown", (event) => {

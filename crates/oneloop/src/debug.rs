@@ -23,10 +23,16 @@ use crate::{
 
 impl Core {
     /// Tells the observer how things stand when a turn begins.
+    #[inline]
     pub(crate) fn observe_turn(&self) {
-        if self.observer.is_none() {
-            return;
+        if self.observer.is_some() {
+            self.tell_of_turn();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_of_turn(&self) {
         let ready: Vec<TaskId> = self.ready.borrow().iter().filter_map(|ready| ready.task()).collect();
         let (timers, next_deadline) = {
             let mut timers = self.timers.borrow_mut();
