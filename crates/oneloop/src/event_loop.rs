@@ -251,24 +251,17 @@ impl LoopRef {
 // ANCHOR_END: run_once
 
 impl Core {
-    /// Queues what other threads have left.
+    /// Queues what other threads have left: it came before this moment, and stands before what is queued now.
     fn open_letters(&self) {
-        if !self.inbox.has_letters() {
-            return;
-        }
-        for letter in self.inbox.take() {
-            self.waking.set(WokenBy::Outside);
-            match letter {
-                Letter::Wake(waker) => self.schedule(waker.opened()),
-                Letter::Call(function) => self.push(Ready::Call(Callback::new(function))),
+        if self.inbox.has_letters() {
+            let waking = self.waking.replace(WokenBy::Outside);
+            for letter in self.inbox.take() {
+                match letter {
+                    Letter::Wake(waker) => self.enqueue_step(waker.opened()),
+                    Letter::Call(function) => self.enqueue(Ready::Call(Callback::new(function))),
+                }
             }
-        }
-    }
-
-    /// Letters that came before this moment stand before what is queued now.
-    fn open_letters_between_runs(&self) {
-        if !self.running.get() {
-            self.open_letters();
+            self.waking.set(waking);
         }
     }
 
@@ -315,7 +308,11 @@ impl Core {
 
     /// Puts a task's step at the end of the queue, unless it is there or the task is gone: what every wake comes to.
     pub(crate) fn schedule(&self, id: TaskId) {
-        self.open_letters_between_runs();
+        self.open_letters();
+        self.enqueue_step(id);
+    }
+
+    fn enqueue_step(&self, id: TaskId) {
         let tasks = self.tasks.borrow();
         let Some(slot) = tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation) else { return };
         let coalesced = slot.scheduled.replace(true);
@@ -328,7 +325,11 @@ impl Core {
 
     /// Queues something. A closed loop drops it instead, since it could hold the loop and be held by it for ever.
     pub(crate) fn push(&self, ready: Ready) {
-        self.open_letters_between_runs();
+        self.open_letters();
+        self.enqueue(ready);
+    }
+
+    fn enqueue(&self, ready: Ready) {
         if !self.closed.get() {
             self.ready.borrow_mut().push_back(ready);
         }

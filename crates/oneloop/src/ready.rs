@@ -1,10 +1,10 @@
 //! The ready queue, and the wakers that feed it.
 //!
 //! Job: one FIFO of everything that is to run, for task steps and callbacks alike, and two ways into it. A wake on
-//! the loop's own thread finds the running loop and pushes the task's step at once: no lock, no atomic. A wake from
-//! anywhere else (another thread, a destructor at the thread's end, another loop's turn) leaves the task's waker in
-//! the [`Inbox`], which the loop empties in its I/O phase. Neighbours: `event_loop.rs` owns the queue and runs it;
-//! `wakers.rs` finds each task its [`TaskWaker`]. Invariants:
+//! the loop's own thread finds the running loop and pushes the task's step at once: no lock, and of atomics one load.
+//! A wake from anywhere else (another thread, a destructor at the thread's end, another loop's turn) leaves the task's
+//! waker in the [`Inbox`], which the loop empties before it queues anything else, and in its I/O phase. Neighbours:
+//! `event_loop.rs` owns the queue and runs it; `wakers.rs` finds each task its [`TaskWaker`]. Invariants:
 //!
 //! - A waker holds a task's id and the inbox, never the future: it is `Send + Sync` though tasks are neither, and a
 //!   waker that outlives its task finds nothing and does nothing.

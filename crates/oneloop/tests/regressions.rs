@@ -579,3 +579,49 @@ fn a_loop_that_what_it_runs_has_dropped_ends_its_run() {
     assert!(event_loop.is_closed() && !event_loop.is_running());
     assert_eq!(log.text(), "goes on to its next await");
 }
+
+/// `call_soon_threadsafe` is first in, first out with all that the loop's own thread queues. It stood behind that.
+#[test]
+fn what_a_thread_has_left_stands_before_what_is_queued_later() {
+    let log = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let adds = |what: &'static str| {
+        let log = log.clone();
+        move || log.lock().unwrap().push(what)
+    };
+    let (before, left, after, task) = (adds("before"), adds("left"), adds("after"), adds("task"));
+    run(async move {
+        let handle = here().handle();
+        here().call_soon(before);
+        thread::spawn(move || handle.call_soon_threadsafe(left).unwrap()).join().unwrap();
+        let task = create_task(async move {
+            task();
+            Ok(())
+        });
+        here().call_soon(after);
+        task.await
+    })
+    .unwrap();
+    assert_eq!(*log.lock().unwrap(), ["before", "left", "task", "after"]);
+}
+
+/// Also while the thread goes on leaving more: each letter would have looked at the inbox again, and have put what came
+/// meanwhile before itself.
+#[test]
+fn what_a_busy_thread_leaves_keeps_its_order() {
+    const LETTERS: usize = 20_000;
+    let came = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let event_loop = EventLoop::new().unwrap();
+    let (handle, letters) = (event_loop.handle(), came.clone());
+    let busy = thread::spawn(move || {
+        for n in 0..LETTERS {
+            let letters = letters.clone();
+            handle.call_soon_threadsafe(move || letters.lock().unwrap().push(n)).unwrap();
+        }
+    });
+    while came.lock().unwrap().len() < LETTERS {
+        event_loop.call_soon(|| ()); // between two runs
+        one_turn(&event_loop);
+    }
+    busy.join().unwrap();
+    assert!(came.lock().unwrap().is_sorted());
+}
