@@ -325,7 +325,8 @@ impl<T: 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture for F {
 /// All of them, in order. Not by `map`: a closure would hide who called.
 #[track_caller]
 pub(crate) fn ensure_all<A: EnsureFuture>(awaitables: impl IntoIterator<Item = A>) -> Vec<AnyFuture<A::Value>> {
-    let mut futures = Vec::new();
+    let awaitables = awaitables.into_iter();
+    let mut futures = Vec::with_capacity(awaitables.size_hint().0);
     for awaitable in awaitables {
         futures.push(awaitable.ensure_future());
     }

@@ -68,7 +68,7 @@ impl Builder {
         let core = Rc::new_cyclic(|me| Core {
             me: me.clone(),
             ready: RefCell::new(VecDeque::new()),
-            wakers: RefCell::default(),
+            spare_waker: Cell::default(),
             tasks: RefCell::new(Slab::new()),
             timers: RefCell::default(),
             selector,

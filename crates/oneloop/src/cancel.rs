@@ -110,14 +110,14 @@ pub(crate) struct Step {
     thrown: Cell<bool>,
     /// What the task has begun to wait for in this step.
     waiting: Cell<Waiting>,
-    /// The task, and what tells the waker that its step was lent from all others.
-    lent: Cell<Option<(TaskId, *const (), &'static RawWakerVTable)>>,
+    /// What tells the waker that the step was lent from all others.
+    lent: Cell<Option<(*const (), &'static RawWakerVTable)>>,
 }
 
 impl Step {
-    /// `task` is stepped with `waker` now.
-    pub(crate) fn lend(&self, task: TaskId, waker: &Waker) {
-        self.lent.set(Some((task, waker.data(), waker.vtable())));
+    /// The current task is polled with `waker` now.
+    pub(crate) fn lend(&self, waker: &Waker) {
+        self.lent.set(Some((waker.data(), waker.vtable())));
     }
 
     /// The step is over.
@@ -125,10 +125,9 @@ impl Step {
         self.lent.set(None);
     }
 
-    /// The task whose step was lent this very waker.
-    pub(crate) fn task_lent(&self, waker: &Waker) -> Option<TaskId> {
-        let (task, data, vtable) = self.lent.get()?;
-        (data == waker.data() && ptr::eq(vtable, waker.vtable())).then_some(task)
+    /// Whether this very waker was lent to the step.
+    pub(crate) fn is_lent(&self, waker: &Waker) -> bool {
+        self.lent.get().is_some_and(|(data, vtable)| data == waker.data() && ptr::eq(vtable, waker.vtable()))
     }
 
     /// The task that is stepped waits for something that can be cancelled in its place. Of several such leaves in one

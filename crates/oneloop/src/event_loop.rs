@@ -17,7 +17,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     future::Future,
     mem,
     ops::Deref,
@@ -49,7 +48,7 @@ use crate::{
     task::{AnyTask, TaskInner},
     task_ref::current_id,
     timers::{Action, TimerId, Timers},
-    wakers::OwnWaker,
+    wakers::KeptWaker,
 };
 
 thread_local! {
@@ -84,8 +83,8 @@ pub(crate) struct Core {
     pub(crate) me: Weak<Core>,
     /// What is to run, in order.
     pub(crate) ready: ReadyQueue,
-    /// Wakers that no task has now, for the next ones.
-    pub(crate) wakers: RefCell<Vec<OwnWaker>>,
+    /// The waker that the next step is lent, unless its task has one of its own.
+    pub(crate) spare_waker: KeptWaker,
     /// Every task that has not ended.
     pub(crate) tasks: RefCell<Slab<TaskSlot>>,
     pub(crate) timers: RefCell<Timers>,
@@ -181,9 +180,8 @@ impl LoopRef {
         self.core.check_can_run()?;
         self.core.running.set(true);
         let _entered = self.core.enter();
-        let mut batch = VecDeque::new();
         loop {
-            self.run_once(&mut batch)?;
+            self.run_once()?;
             if self.core.stopping.take() {
                 return Ok(());
             }
@@ -201,9 +199,8 @@ impl Deref for EventLoop {
 
 // ANCHOR: run_once
 impl LoopRef {
-    /// One turn. Everything that ever runs on the loop runs from here. `batch` is empty before and after: its memory
-    /// and the queue's take turns.
-    fn run_once(&self, batch: &mut VecDeque<Ready>) -> Result<()> {
+    /// One turn. Everything that ever runs on the loop runs from here.
+    fn run_once(&self) -> Result<()> {
         let core = &*self.core;
         core.turn.set(core.turn.get() + 1);
         core.observe_turn();
@@ -234,14 +231,15 @@ impl LoopRef {
             core.queue_due_timers();
         }
 
-        // 4. Run what is ready now, and nothing that becomes ready meanwhile.
-        mem::swap(batch, &mut core.ready.borrow_mut());
-        while let Some(next) = batch.pop_front() {
-            match next {
-                Ready::Step(task) => core.step(task),
-                Ready::Timer(timer) => core.fence(|| core.fire(timer)),
-                Ready::Call(callback) => core.fence(move || callback.run()),
-                Ready::Notify(listener, which) => core.fence(move || listener.run(which)),
+        // 4. Run what is ready now, and nothing that becomes ready meanwhile: that stands behind.
+        let count = core.ready.borrow().len();
+        for _ in 0..count {
+            match core.next_ready() {
+                Some(Ready::Step(task)) => core.step(task),
+                Some(Ready::Timer(timer)) => core.fence(|| core.fire(timer)),
+                Some(Ready::Call(callback)) => core.fence(move || callback.run()),
+                Some(Ready::Notify(listener, which)) => core.fence(move || listener.run(which)),
+                None => break, // the loop was closed by what ran
             }
         }
         core.observe(|| Event::TurnEnd);
@@ -263,6 +261,12 @@ impl Core {
             }
             self.waking.set(waking);
         }
+    }
+
+    /// Takes the first thing of the queue, whose borrow ends here.
+    #[inline]
+    fn next_ready(&self) -> Option<Ready> {
+        self.ready.borrow_mut().pop_front()
     }
 
     fn queue_due_timers(&self) {
@@ -300,9 +304,11 @@ impl Core {
         let result = self.watched(Some(id), || task.step(self));
         self.current.set(None);
         if result != StepResult::Pending {
-            let gone = self.tasks.borrow_mut().try_remove(id.index as usize);
+            drop(self.tasks.borrow_mut().try_remove(id.index as usize)); // not the last: `task` is another
             self.observe(move || Event::Drop { task: id, reason: result });
-            self.fence(move || drop((gone, task)));
+            if Rc::strong_count(&task) == 1 {
+                self.fence(move || drop(task)); // nobody has a handle: what it returned is dropped here
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use std::{
     any::Any,
     cell::{Cell, RefCell},
     future::Future,
+    mem,
     panic::resume_unwind,
     pin::Pin,
     rc::{Rc, Weak},
@@ -22,7 +23,7 @@ use std::{
 };
 
 use crate::{
-    cancel::{CancelTarget, not_waiting_for, take_cancellation},
+    cancel::{CancelTarget, not_waiting_for},
     cancel_message::Reason,
     error::{Error, Result},
     event_loop::{Core, running},
@@ -106,7 +107,7 @@ impl<T> FutureState<T> {
             Outcome::Pending => Outcome::Pending,
             Outcome::Cancelled(ref reason) => Outcome::Cancelled(reason.tell()),
             Outcome::Finished(Err(ref error)) => Outcome::Finished(Err(self.show(error))),
-            _ => std::mem::replace(&mut *outcome, Outcome::Taken),
+            _ => mem::replace(&mut *outcome, Outcome::Taken),
         }
     }
 
@@ -120,23 +121,19 @@ impl<T> FutureState<T> {
     }
 
     /// Puts `sleeper` at the end of the list, or in the place of the one who has `key` there.
-    pub(crate) fn wait(&self, key: Option<u32>, sleeper: Sleeper) -> u32 {
+    pub(crate) fn wait(&self, key: Option<u32>, mut sleeper: Sleeper) -> u32 {
         let mut waiters = self.waiters.borrow_mut();
-        let known = waiters.as_mut_slice().iter_mut().find_map(|waiter| match waiter {
-            Waiter::Wake(its, sleeper) if Some(*its) == key => Some((*its, sleeper)),
-            _ => None,
-        });
-        let (key, old) = match known {
-            Some((key, known)) => (key, Some(std::mem::replace(known, sleeper))),
-            None => {
-                let key = self.next_key.get();
-                self.next_key.set(key.wrapping_add(1));
-                waiters.push(Waiter::Wake(key, sleeper));
-                (key, None)
-            }
-        };
-        drop(waiters);
-        drop(old); // may be foreign
+        if let Some(key) = key
+            && let Some(known) = waiters.sleeper(key)
+        {
+            mem::swap(known, &mut sleeper);
+            drop(waiters);
+            drop(sleeper); // the one before, which may be foreign
+            return key;
+        }
+        let key = self.next_key.get();
+        self.next_key.set(key.wrapping_add(1));
+        waiters.push(Waiter::Wake(key, sleeper));
         key
     }
 
@@ -175,11 +172,12 @@ impl<T: 'static> Awaiting<T> {
         cx: &mut Context<'_>,
         take: impl FnOnce(&FutureState<T>) -> Outcome<T>,
     ) -> Poll<Result<T>> {
-        if take_cancellation() {
+        let core = running();
+        if core.as_ref().is_some_and(|core| core.step.take_thrown(core)) {
             return Poll::Ready(Err(Error::Cancelled));
         }
         let result = match take(self.target.state()) {
-            Outcome::Pending => match self.wait(cx.waker()) {
+            Outcome::Pending => match self.wait(core, cx.waker()) {
                 Ok(()) => return Poll::Pending,
                 Err(error) => Err(error),
             },
@@ -193,9 +191,9 @@ impl<T: 'static> Awaiting<T> {
     }
 
     /// Leaves word of who waits: with the target for its end, with the task for a request to cancel it.
-    fn wait(&mut self, waker: &Waker) -> Result<()> {
+    fn wait(&mut self, running: Option<Rc<Core>>, waker: &Waker) -> Result<()> {
         let state = self.target.state();
-        let Some(core) = running().or_else(|| state.home.upgrade()) else {
+        let Some(core) = running.or_else(|| state.home.upgrade()) else {
             return Err(Error::Runtime("Event loop is closed"));
         };
         if Rc::as_ptr(&core) != state.home.as_ptr() {

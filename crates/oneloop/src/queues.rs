@@ -23,6 +23,7 @@ use std::{
 use crate::{
     cancel::take_cancellation,
     error::{Error, Result},
+    event_loop::running,
     locks::{
         Event, EventWait,
         line::{At, Line, LoopBound, Waiter},
@@ -210,6 +211,7 @@ impl<T> Shared<T> {
         self.maxsize > 0 && self.len() >= self.maxsize
     }
 
+    #[inline]
     fn put_nowait(&self, item: T) -> Result<()> {
         if self.shut_down.get() {
             return Err(Error::QueueShutDown);
@@ -225,18 +227,23 @@ impl<T> Shared<T> {
     }
 
     fn get_nowait(&self) -> Result<T> {
-        let item = self.items.borrow_mut().pop();
-        match item {
-            Some(item) => {
-                self.wake_next(&self.putters);
-                Ok(item)
-            }
+        match self.take_item() {
+            Some(item) => Ok(item),
             None if self.shut_down.get() => Err(Error::QueueShutDown),
             None => Err(Error::QueueEmpty),
         }
     }
 
+    /// Takes an item, and has somebody use the room, if anybody waits for it.
+    #[inline]
+    fn take_item(&self) -> Option<T> {
+        let item = self.items.borrow_mut().pop()?;
+        self.wake_next(&self.putters);
+        Some(item)
+    }
+
     /// Takes those who have gone out of the line, and wakes the first who has not. False if there was none.
+    #[inline]
     fn wake_next(&self, line: &Line) -> bool {
         while let Some(waiter) = line.pop() {
             if waiter.wake(&self.bound) {
@@ -246,9 +253,13 @@ impl<T> Shared<T> {
         false
     }
 
-    fn stand_in(&self, at: At, line: &Line) -> Result<Rc<Waiter>> {
-        self.bound.bind("the Queue is bound to a different event loop")?;
-        Ok(line.join_again(at, self.spare.take()))
+    /// A wait begins: at the end of the line.
+    fn stand_in(&self, at: At, line: &Line, cx: &mut Context<'_>) -> Result<Rc<Waiter>> {
+        let core = running().ok_or(Error::Runtime("no running event loop"))?;
+        self.bound.bind_to(&core, "the Queue is bound to a different event loop")?;
+        let place = line.join_again(at, self.spare.take());
+        place.sleep(&core, cx);
+        Ok(place)
     }
 
     /// A wait ends without having had its turn. If it was woken, `there_is_more` says whether another could go on.
@@ -273,23 +284,23 @@ impl<T> Future for QueueGet<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let this = &mut *self;
-        if this.place.is_none() && take_cancellation() {
-            return Poll::Ready(Err(Error::Cancelled));
-        }
-        loop {
-            if let Some(place) = &this.place {
-                let woken = ready!(place.poll(cx));
-                if let Err(error) = woken {
+        match &this.place {
+            Some(place) => {
+                if let Err(error) = ready!(place.poll(cx)) {
                     this.give_up();
                     return Poll::Ready(Err(error));
                 }
                 this.shared.spare.set(this.place.take());
             }
-            match this.shared.get_nowait() {
-                Err(Error::QueueEmpty) => this.place = Some(this.shared.stand_in(At::QueueGet, &this.shared.getters)?),
-                result => return Poll::Ready(result),
-            }
+            None if take_cancellation() => return Poll::Ready(Err(Error::Cancelled)),
+            None => {}
         }
+        match this.shared.take_item() {
+            Some(item) => return Poll::Ready(Ok(item)),
+            None if this.shared.shut_down.get() => return Poll::Ready(Err(Error::QueueShutDown)),
+            None => this.place = Some(this.shared.stand_in(At::QueueGet, &this.shared.getters, cx)?),
+        }
+        Poll::Pending
     }
 }
 
@@ -324,24 +335,23 @@ impl<T> Future for QueuePut<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        if this.place.is_none() && take_cancellation() {
-            return Poll::Ready(Err(Error::Cancelled));
-        }
-        loop {
-            if let Some(place) = &this.place {
-                let woken = ready!(place.poll(cx));
-                if let Err(error) = woken {
+        match &this.place {
+            Some(place) => {
+                if let Err(error) = ready!(place.poll(cx)) {
                     this.give_up();
                     return Poll::Ready(Err(error));
                 }
                 this.shared.spare.set(this.place.take());
             }
-            if !this.shared.is_full() || this.shared.shut_down.get() {
-                let item = this.item.take().ok_or(Error::InvalidState("the item was put before"))?;
-                return Poll::Ready(this.shared.put_nowait(item));
-            }
-            this.place = Some(this.shared.stand_in(At::QueuePut, &this.shared.putters)?);
+            None if take_cancellation() => return Poll::Ready(Err(Error::Cancelled)),
+            None => {}
         }
+        if !this.shared.is_full() || this.shared.shut_down.get() {
+            let item = this.item.take().ok_or(Error::InvalidState("the item was put before"))?;
+            return Poll::Ready(this.shared.put_nowait(item));
+        }
+        this.place = Some(this.shared.stand_in(At::QueuePut, &this.shared.putters, cx)?);
+        Poll::Pending
     }
 }
 

@@ -176,9 +176,9 @@ pub(crate) enum Sleeper {
 impl Sleeper {
     /// Cloning a foreign waker is user code: call it with nothing borrowed.
     pub(crate) fn new(core: &Core, waker: &Waker) -> Sleeper {
-        match core.step.task_lent(waker) {
-            Some(task) => Sleeper::Task(task),
-            None => Sleeper::Foreign(waker.clone()),
+        match core.current.get() {
+            Some(task) if core.step.is_lent(waker) => Sleeper::Task(task),
+            _ => Sleeper::Foreign(waker.clone()),
         }
     }
 }

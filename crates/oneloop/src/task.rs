@@ -1,9 +1,9 @@
 //! Tasks: futures that the loop drives.
 //!
-//! Job: a task is a boxed future, the one waker that is lent to it at every poll, and the outcome that its body
-//! leaves. [`TaskInner::step`] is the only place of the crate in which a future is polled by the loop. Neighbours:
-//! `event_loop.rs` keeps the table of tasks and calls `step`; `future.rs` has the outcome and those who wait for it;
-//! `cancel.rs` says what a step must deliver. Invariants:
+//! Job: a task is a boxed future, what the loop and the leaves know of it, and the outcome that its body leaves.
+//! [`TaskInner::step`] is the only place of the crate in which a future is polled by the loop. Neighbours:
+//! `event_loop.rs` keeps the table of tasks and calls `step`; `wakers.rs` lends a waker to each step; `future.rs` has
+//! the outcome and those who wait for it; `cancel.rs` says what a step must deliver. Invariants:
 //!
 //! - The future is taken out of its cell while it is polled, so it may call back into the loop, and even wake,
 //!   cancel or look at its own task.
@@ -34,7 +34,7 @@ use crate::{
     observer::StepResult,
     ready::TaskId,
     task_ref::{Ending, Name},
-    wakers::OwnWaker,
+    wakers::KeptWaker,
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
@@ -42,8 +42,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 /// What the loop and the leaves know of a task, whatever its result's type.
 pub(crate) struct Header {
     pub(crate) id: TaskId,
-    /// From the first step to the last, except while it is lent to a poll.
-    waker: Cell<Option<OwnWaker>>,
+    /// Its own waker, while anybody has a clone of it.
+    waker: KeptWaker,
     started: Cell<bool>,
     stepping: Cell<bool>,
     /// How many handles there are. With none, an error that nobody awaits must be reported when the task ends.
@@ -100,19 +100,19 @@ impl<T: 'static> TaskInner<T> {
 
     /// Polls `future` with the panic fence around it. What the body returned, or why it has ended otherwise.
     fn poll(&self, core: &Core, mut future: BoxFuture<T>) -> Option<Outcome<T>> {
-        let own = self.header.waker.take().unwrap_or_else(|| core.waker_for(self.header.id));
-        core.step.lend(self.header.id, &own.waker);
+        let own = core.waker_for(self.header.id, &self.header.waker);
+        core.step.lend(&own.waker);
         let mut cx = task::Context::from_waker(&own.waker);
         let poll = || context::within(&self.header.context, || future.as_mut().poll(&mut cx));
         let polled = catch_unwind(AssertUnwindSafe(poll));
         core.step.end();
+        core.take_back(own, &self.header.waker);
         let undelivered = core.step.take_thrown(core);
         let outcome = match polled {
             // The body is at a foreign future, and no leaf or scope of ours was there to take the cancellation.
             Ok(Poll::Pending) if undelivered => Outcome::Cancelled(core.messages.reason_of_end(core, false)),
             Ok(Poll::Pending) => {
                 self.future.set(Some(future));
-                self.header.waker.set(Some(own));
                 if self.header.cancellation.suspend(core) {
                     core.schedule(self.header.id);
                 }
@@ -127,9 +127,7 @@ impl<T: 'static> TaskInner<T> {
             Ok(Poll::Ready(result)) => Outcome::Finished(result),
             Err(payload) => Outcome::Panicked(payload),
         };
-        let outcome = drop_fenced(future).map_or(outcome, Outcome::Panicked);
-        core.take_back(own);
-        Some(outcome)
+        Some(drop_fenced(future).map_or(outcome, Outcome::Panicked))
     }
 
     /// Sets the outcome, schedules those who wait, and reports an error that nobody can see any more.

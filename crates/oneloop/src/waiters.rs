@@ -51,6 +51,14 @@ impl Waiters {
         }
     }
 
+    /// Who waits under `key`.
+    pub(crate) fn sleeper(&mut self, key: u32) -> Option<&mut Sleeper> {
+        self.as_mut_slice().iter_mut().find_map(|waiter| match waiter {
+            Waiter::Wake(its, sleeper) if *its == key => Some(sleeper),
+            _ => None,
+        })
+    }
+
     pub(crate) fn remove(&mut self, is_it: impl Fn(&Waiter) -> bool) -> Option<Waiter> {
         let at = self.as_mut_slice().iter().position(is_it)?;
         match self {

@@ -104,13 +104,18 @@ impl Waiter {
             }
             State::Waiting => {
                 let Some(core) = running() else { return Poll::Ready(Err(Error::Runtime("no running event loop"))) };
-                let before = self.sleeper.replace(Some(Sleeper::new(&core, cx.waker())));
-                core.observe_targets(|| [self.clone()]);
-                core.step.wait_for(self.clone());
-                drop(before);
+                self.sleep(&core, cx);
                 Poll::Pending
             }
         }
+    }
+
+    /// Leaves word of who is to be woken, and with the task of what it waits for.
+    pub(crate) fn sleep(self: &Rc<Waiter>, core: &Core, cx: &mut Context<'_>) {
+        let before = self.sleeper.replace(Some(Sleeper::new(core, cx.waker())));
+        core.observe_targets(|| [self.clone()]);
+        core.step.wait_for(self.clone());
+        drop(before);
     }
 
     /// Its leaf is dropped: a request to cancel must not end here, where nobody waits any more.
@@ -212,15 +217,13 @@ impl LoopBound {
     /// # Errors
     /// `Runtime` with the text `otherwise` if another loop was bound before, or none runs.
     pub(crate) fn bind(&self, otherwise: &'static str) -> Result<()> {
-        let ours = with_running(|core| {
-            let bound = self.0.get_or_init(|| Rc::downgrade(core));
-            std::ptr::eq(bound.as_ptr(), Rc::as_ptr(core))
-        });
-        match ours {
-            Some(true) => Ok(()),
-            Some(false) => Err(Error::Runtime(otherwise)),
-            None => Err(Error::Runtime("no running event loop")),
-        }
+        with_running(|core| self.bind_to(core, otherwise)).unwrap_or(Err(Error::Runtime("no running event loop")))
+    }
+
+    /// As `bind`, to the running loop that the caller has at hand.
+    pub(crate) fn bind_to(&self, core: &Rc<Core>, otherwise: &'static str) -> Result<()> {
+        let bound = self.0.get_or_init(|| Rc::downgrade(core));
+        if std::ptr::eq(bound.as_ptr(), Rc::as_ptr(core)) { Ok(()) } else { Err(Error::Runtime(otherwise)) }
     }
 
     fn wake(&self, sleeper: Option<Sleeper>) {
