@@ -1,7 +1,7 @@
 //! Sockets and streams on the loop.
 //!
-//! Job: the two poll traits that everything which moves bytes goes through, and what implements them: TCP, an
-//! in-memory pair for tests, and descriptors that other programs share (standard input and output). Neighbours:
+//! Job: the two poll traits that everything which moves bytes goes through, and what implements them: TCP, Unix sockets,
+//! an in-memory pair for tests, and descriptors that other programs share (standard input and output). Neighbours:
 //! `selector.rs`, through `Registration::poll_io`; TLS and HTTP stand on the traits. Invariants: every read and write
 //! is a leaf (it takes a cancellation before it moves a byte), and dropping one loses no byte.
 //!
@@ -12,6 +12,7 @@ mod fd;
 pub(crate) mod streams;
 mod tcp;
 mod udp;
+mod unix;
 
 use std::{
     future::{Future, poll_fn},
@@ -22,6 +23,7 @@ pub use duplex::{DuplexStream, duplex};
 pub use fd::{FdReader, FdWriter};
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
+pub use unix::{UnixListener, UnixStream};
 
 use crate::{
     cancel::take_cancellation,

@@ -95,16 +95,7 @@ impl TcpStream {
 
 impl AsyncRead for TcpStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
-        if buf.is_empty() {
-            return no_bytes();
-        }
-        let read = self.registration.poll_io(cx, Direction::Read, || (&self.socket).read(buf));
-        if let Poll::Ready(Ok(count)) = read
-            && count < buf.len()
-        {
-            self.registration.drained(Direction::Read);
-        }
-        read
+        self.registration.poll_read(cx, &self.socket, buf)
     }
 
     fn has_news(&self) -> bool {
@@ -114,24 +105,19 @@ impl AsyncRead for TcpStream {
 
 impl AsyncWrite for TcpStream {
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
-        if buf.is_empty() {
-            return no_bytes();
-        }
-        let written = self.registration.poll_io(cx, Direction::Write, || (&self.socket).write(buf));
-        if let Poll::Ready(Ok(count)) = written
-            && count < buf.len()
-        {
-            self.registration.drained(Direction::Write);
-        }
-        written
+        self.registration.poll_write(cx, &self.socket, buf)
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let _ = cx;
-        Poll::Ready(match self.socket.shutdown(Shutdown::Write) {
-            Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error.into()),
-            _ => Ok(()), // the peer was first
-        })
+    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(ended(self.socket.shutdown(Shutdown::Write)))
+    }
+}
+
+/// What ending a connection's writing side gives.
+pub(super) fn ended(shutdown: io::Result<()>) -> Result<()> {
+    match shutdown {
+        Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error.into()),
+        _ => Ok(()), // the peer was first
     }
 }
 
@@ -184,7 +170,38 @@ impl fmt::Debug for TcpListener {
     }
 }
 
+/// What reading and writing have in common, whatever the kind of the connection.
 impl Registration {
+    /// Reads once. Less than `buf` has room for was all for now: that is not asked again.
+    #[inline]
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, mut socket: impl Read, buf: &mut [u8]) -> Poll<Result<usize>> {
+        if buf.is_empty() {
+            return no_bytes();
+        }
+        let read = self.poll_io(cx, Direction::Read, || socket.read(buf));
+        if let Poll::Ready(Ok(count)) = read
+            && count < buf.len()
+        {
+            self.drained(Direction::Read);
+        }
+        read
+    }
+
+    /// Writes once. A write that took less than `buf` has filled the kernel's buffer.
+    #[inline]
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, mut socket: impl Write, buf: &[u8]) -> Poll<Result<usize>> {
+        if buf.is_empty() {
+            return no_bytes();
+        }
+        let written = self.poll_io(cx, Direction::Write, || socket.write(buf));
+        if let Poll::Ready(Ok(count)) = written
+            && count < buf.len()
+        {
+            self.drained(Direction::Write);
+        }
+        written
+    }
+
     /// Whether the kernel has announced an end or a failure of the writing side: after `connect`, that it failed.
     pub(crate) fn has_ended(&self) -> bool {
         self.with_half(Direction::Write, |half| half.ended).unwrap_or(true)
