@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::shell::{self, cargo};
 use crate::totals::{self, Totals};
-use crate::{docs, lines, links, manifests, parity, recorded, rules, static_binary};
+use crate::{docs, fuzz, lines, links, manifests, parity, recorded, rules, static_binary};
 
 struct Step {
     name: &'static str,
@@ -20,7 +20,7 @@ struct Step {
     run: fn(&mut Totals) -> Result<String, String>,
 }
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 19] = [
     Step { name: "format", what: "cargo fmt --check", run: format },
     Step { name: "lines", what: "tier 1, run_once and the ladder's loop stay short", run: |_| lines::check() },
     Step { name: "rules", what: "no unsafe, and dependencies point one way", run: |_| rules::check() },
@@ -42,6 +42,11 @@ const STEPS: [Step; 18] = [
     Step { name: "recorded", what: "trios recorded in three languages keep one schema", run: |_| recorded::check() },
     Step { name: "heavy", what: "the tests that take a minute or more", run: heavy },
     Step { name: "loom", what: "the ready queue's hand-over between threads, model-checked", run: loom },
+    Step {
+        name: "fuzz",
+        what: "each fuzz target for a few seconds, where a nightly compiler is",
+        run: |_| fuzz::check(),
+    },
     Step { name: "package", what: "cargo package for every crate", run: package },
 ];
 

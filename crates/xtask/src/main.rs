@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod conformance_mutants;
 mod docs;
+mod fuzz;
 mod ladder;
 mod lines;
 mod links;
