@@ -5,12 +5,16 @@ Runs the program against its own demo site at 80 and 160 columns, reads its colo
 on a light ground as PNG beside this file. Needs rsvg-convert (Debian's librsvg2-bin) and DejaVu Sans Mono.
 """
 
+import fcntl
 import html
 import os
 import pathlib
+import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 import unicodedata
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -80,6 +84,26 @@ def svg(rows, columns, theme):
     return "\n".join(out) + "</g></svg>"
 
 
+def shown_by_terminal(command, columns, environment):
+    """What the command prints where its output is a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, env=environment)
+    os.close(theirs)
+    printed = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # Linux's way to say that nobody has the other end open
+            break
+        if not piece:
+            break
+        printed += piece
+    os.close(ours)
+    errors = run.communicate()[1]
+    return printed.decode().replace("\r\n", "\n") or errors.decode()
+
+
 def main():
     program = sys.argv[1] if len(sys.argv) > 1 else str(HERE.parent.parent / "target/release/prober")
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
@@ -95,11 +119,10 @@ def main():
         }
         for name, arguments in screens.items():
             for columns in (80, 160):
-                run = subprocess.run([program, "--color", "always", *arguments], stdout=subprocess.PIPE,
-                                     stderr=subprocess.PIPE, text=True, env=environment | {"COLUMNS": str(columns)})
-                # With -q the summary goes to standard error.
+                shown = shown_by_terminal([program, "--color", "always", *arguments], columns,
+                                          environment | {"COLUMNS": str(columns)})
                 command = f"$ prober {' '.join(arguments)}\n".replace(slow, "http://127.0.0.1:8080/slow")
-                shown = (run.stdout or run.stderr).replace(slow.split("/")[2], "127.0.0.1:8080")
+                shown = shown.replace(slow.split("/")[2], "127.0.0.1:8080")
                 for theme in THEMES:
                     path = HERE / f"{name}-{columns}-{theme}.png"
                     drawn = svg(cells(command + shown, columns, theme), columns, theme)

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use oneloop::net::TcpStream;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Exchange;
@@ -222,7 +222,7 @@ impl Connector {
                     Box::pin(within(limit, ErrorKind::TlsTimeout, "the TLS handshake", work)).await
                 }
             }
-            .map_err(|error| error.in_context(format_args!("TLS with {}", url.authority())))?;
+            .map_err(|error| error.in_context(format_args!("TLS with {}", host_and_port(url))))?;
         }
         Ok(wire)
     }
@@ -290,7 +290,7 @@ impl Connector {
             return Ok(());
         }
         Err(refusal.unwrap_or_else(|| {
-            let message = format!("{} has no address to connect to", url.authority());
+            let message = format!("{} has no address to connect to", host_and_port(url));
             Error::new(ErrorKind::Resolve, message).with_detail("no-data")
         }))
     }
@@ -334,6 +334,11 @@ impl Connector {
             Some(connect) => Ok(Io::Other(connect.connect(remote).await?)),
         }
     }
+}
+
+/// What the authority is without user information, which may hold a password.
+fn host_and_port(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
 }
 
 fn host_of(url: &Url) -> Result<Host<&str>> {

@@ -100,7 +100,9 @@ fn perform(task: Task, settings: Settings) -> Result<Run, String> {
         }
         Task::CheckConfig(file) => {
             let modules = modules::Modules::load(&file)?;
-            print(format!("{}: {} modules, all good\n", file.display(), modules.by_name.len()).as_bytes())
+            let count = modules.by_name.len();
+            let noun = if count == 1 { "module" } else { "modules" };
+            print(format!("{}: {count} {noun}, all good\n", file.display()).as_bytes())
         }
         Task::Print(text) => print(&text),
     }

@@ -26,7 +26,10 @@ impl Fields {
         match node.value {
             Value::Mapping(entries) => Ok(Fields { path: path.to_owned(), line, entries }),
             _ if is_null => Ok(Fields { path: path.to_owned(), line, entries: Vec::new() }),
-            _ => Err(Fault::new(line, format!("{path}: expected a mapping, found {}", node.kind()))),
+            _ => {
+                let place = if path.is_empty() { "the file" } else { path };
+                Err(Fault::new(line, format!("{place}: expected a mapping, found {}", node.kind())))
+            }
         }
     }
 

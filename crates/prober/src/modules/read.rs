@@ -317,7 +317,8 @@ fn proxy(fields: &mut Fields, spec: &mut Spec) -> Result<(), Fault> {
     let line = fields.line();
     if let Some(url) = fields.text("proxy_url")?.filter(|url| !url.is_empty()) {
         let proxy = url.parse::<Proxy>();
-        let proxy = proxy.map_err(|error| Fault::new(line, format!("http.proxy_url: {}", error.message())))?;
+        let proxy =
+            proxy.map_err(|error| Fault::new(line, format!("{}: {}", fields.path_of("proxy_url"), error.message())))?;
         spec.secrets.extend(crate::cli::userinfo(&url));
         spec.connection.proxy = Some(proxy);
     }

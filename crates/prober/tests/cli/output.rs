@@ -255,3 +255,42 @@ fn one_file_is_never_written_twice_nor_over_the_list() {
     let run = ran(prober(&["-o", "/dev/null", "--trace", "/dev/null"]).arg(&url));
     assert_eq!(run.code, Some(0), "what is written to a device is not lost: {}", run.stderr);
 }
+
+/// A failed handshake was told with the URL's whole authority, user and password included.
+#[test]
+fn a_failure_names_the_server_without_user_and_password() {
+    let site = Server::site();
+    let formats = ["text", "waterfall", "jsonl", "json", "csv", "prom", "junit", "har"];
+    let mut ways: Vec<Vec<&str>> = formats.iter().map(|format| vec!["--format", *format]).collect();
+    ways.extend([
+        vec!["-v"],
+        vec!["-q"],
+        vec!["-w", "%{url} %{errormsg} %{json}\n"],
+        vec!["--retry", "1", "--retry-delay", "0"],
+    ]);
+    let reset = Server::resetting().url("/").replace("http://", "https://me:hunter2@");
+    let nowhere = "http://me:hunter2@127.0.0.1:1/";
+    let proxy = site.url("").replace("http://", "http://pu:hunter2-proxy@");
+    for proxied in [false, true] {
+        for options in &ways {
+            let (trace, report, results) = (scratch("trace"), scratch("report"), scratch("results"));
+            let written = [("--trace", &trace), ("--report", &report), ("-o", &results)];
+            let mut command = prober(options);
+            for (option, path) in written {
+                command.arg(option).arg(path);
+            }
+            if proxied {
+                command.args(["-x", &proxy]);
+            }
+            let run =
+                ran(command.args([reset.as_str(), nowhere, "ftp://me:hunter2@h/", "http://me:hunter2@x.invalid/"]));
+            assert_eq!(run.code, Some(1), "{options:?}: {}", run.stderr);
+            let files = written.map(|(_, path)| std::fs::read_to_string(path).expect("a file that was asked for"));
+            for text in files.iter().chain([&run.stdout, &run.stderr]) {
+                let at =
+                    text.find("hunter2").map(|at| text[at.saturating_sub(200)..].chars().take(300).collect::<String>());
+                assert_eq!(at, None, "{options:?}, proxied: {proxied}");
+            }
+        }
+    }
+}

@@ -307,6 +307,33 @@ fn no_page_shows_a_secret() {
 }
 
 #[test]
+fn no_page_shows_what_came_from_a_file_or_went_to_a_proxy() {
+    let site = Server::site();
+    let (password, token) = (file("password", "hunter2-password"), file("token", "hunter2-token\n"));
+    let proxy = site.url("").replace("http://", "http://pu:hunter2-proxy@");
+    let modules = format!(
+        "modules:\n  password: {{prober: http, http: {{basic_auth: {{username: me, password_file: {}}}}}}}\n  \
+         token: {{prober: http, http: {{authorization: {{credentials_file: {}}}}}}}\n  \
+         bearer: {{prober: http, http: {{bearer_token: hunter2-bearer}}}}\n  \
+         proxied: {{prober: http, http: {{proxy_url: '{proxy}'}}}}\n",
+        password.display(),
+        token.display(),
+    );
+    let modules = file("files.yml", &modules);
+    let exporter = Exporter::start(&["--config.file", &modules.display().to_string()]);
+    for module in ["password", "token", "bearer", "proxied"] {
+        for target in [site.url("/echo"), Server::resetting().url("/").replace("http://", "https://me:hunter2-url@")] {
+            let (status, text) = exporter.probe(&target, &format!("&module={module}&debug=true"));
+            assert!(status == 200 && !text.contains("hunter2"), "{module} {target}: {text}");
+        }
+    }
+    for page in ["/config", "/", "/metrics"] {
+        let (_, text) = exporter.get(page);
+        assert!(!text.contains("hunter2"), "{page}: {text}");
+    }
+}
+
+#[test]
 fn a_signal_lets_what_is_under_way_finish_and_ends_well() {
     let gate = Arc::new(Gate::default());
     let (come, leave) = (gate.clone(), Arc::new(Gate::default()));
