@@ -6,7 +6,7 @@
 //! only be left out where `CI` is not set.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use oneloop_trace::{Log, Side, State, check as promises, side_by_side};
 
@@ -53,7 +53,7 @@ fn record(names: &[String]) -> Result<String, String> {
 }
 
 /// Records a trio in each language that there is, and writes its page. Says how many polls and turns each took.
-fn page(toolbox: &Toolbox, trio: &Trio, folder: &PathBuf) -> Result<String, String> {
+fn page(toolbox: &Toolbox, trio: &Trio, folder: &Path) -> Result<String, String> {
     let mut logs = Vec::new();
     for language in Language::ALL {
         if toolbox.lacks(language).is_none() && toolbox.too_old(language, trio).is_none() {
