@@ -338,7 +338,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         lines: &[14],
         file: "crates/oneloop-http/src/target.rs",
-        from: r#" || before_query.contains('\\')"#,
+        from: r#" || before_query.any(|byte| *byte == b'\\')"#,
         to: "",
         tests: &["--lib", "target::"],
     },

@@ -16,19 +16,15 @@ pub(crate) const FAULTS: [Fault; 10] = [
     Fault {
         name: "no-snapshot",
         what: "a turn runs until nothing is ready, not what was ready when it began",
-        edits: &[(
-            "event_loop.rs",
-            "while let Some(next) = batch.pop_front() {",
-            "while let Some(next) = batch.pop_front().or_else(|| core.ready.borrow_mut().pop_front()) {",
-        )],
+        edits: &[("event_loop.rs", "let count = core.ready.borrow().len();", "let count = usize::MAX;")],
     },
     Fault {
         name: "lifo",
         what: "the newest of what is ready runs first",
         edits: &[(
             "event_loop.rs",
-            "while let Some(next) = batch.pop_front() {",
-            "while let Some(next) = batch.pop_back() {",
+            "let count = core.ready.borrow().len();",
+            "let count = core.ready.borrow().len();\n        core.ready.borrow_mut().make_contiguous().reverse();",
         )],
     },
     Fault {
@@ -106,8 +102,8 @@ pub(crate) const FAULTS: [Fault; 10] = [
         what: "a cancellation that comes when the value is there already is forgotten",
         edits: &[(
             "future.rs",
-            "        if take_cancellation() {",
-            "        if take_cancellation() && !self.target.state().is_done() {",
+            "        if core.as_ref().is_some_and(|core| core.step.take_thrown(core)) {",
+            "        if core.as_ref().is_some_and(|core| core.step.take_thrown(core)) && !self.target.state().is_done() {",
         )],
     },
     Fault {
