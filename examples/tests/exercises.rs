@@ -72,7 +72,7 @@ fn each_folder_has_a_page_and_three_files_and_each_chapter_an_exercise() {
             pages.push_str(&page);
         }
     }
-    for name in names().iter().filter(|name| !["13", "16", "17"].contains(&&name[..2])) {
+    for name in names().iter().filter(|name| !name.starts_with("13-")) {
         assert!(pages.contains(&format!("examples/exercises/{name}")), "no chapter leads to {name}");
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::shell::{self, cargo};
 use crate::totals::{self, Totals};
-use crate::{docs, fuzz, lines, links, manifests, parity, recorded, rules, static_binary};
+use crate::{book, docs, fuzz, lines, links, manifests, parity, recorded, rules, static_binary, tokio_probe};
 
 struct Step {
     name: &'static str,
@@ -20,13 +20,14 @@ struct Step {
     run: fn(&mut Totals) -> Result<String, String>,
 }
 
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 21] = [
     Step { name: "format", what: "cargo fmt --check", run: format },
     Step { name: "lines", what: "tier 1, run_once and the ladder's loop stay short", run: |_| lines::check() },
     Step { name: "rules", what: "no unsafe, and dependencies point one way", run: |_| rules::check() },
     Step { name: "links", what: "links between the pages lead somewhere", run: |_| links::check() },
     Step { name: "pages", what: "snippets and outputs in the pages are what their files say", run: |_| docs::check() },
     Step { name: "manifests", what: "the Kubernetes manifests keep to the API's schemas", run: |_| manifests::check() },
+    Step { name: "book", what: "the pages as a web site, where mdbook is installed", run: |_| book::check() },
     Step { name: "deny", what: "licences, bans and sources, as deny.toml has them", run: deny },
     Step { name: "clippy", what: "cargo clippy on all targets, warnings denied", run: clippy },
     Step { name: "docs", what: "cargo doc, warnings denied", run: docs },
@@ -40,6 +41,7 @@ const STEPS: [Step; 19] = [
     Step { name: "tests", what: "the README's second command, nginx included", run: tests },
     Step { name: "parity", what: "each trio prints what it should in Python, C# and Rust", run: |_| parity::check() },
     Step { name: "recorded", what: "trios recorded in three languages keep one schema", run: |_| recorded::check() },
+    Step { name: "tokio", what: "the programs on tokio print what chapter 16 shows", run: |_| tokio_probe::check() },
     Step { name: "heavy", what: "the tests that take a minute or more", run: heavy },
     Step { name: "loom", what: "the ready queue's hand-over between threads, model-checked", run: loom },
     Step {

@@ -4,12 +4,13 @@
 //! stands between the comments `ANCHOR: NAME` and `ANCHOR_END: NAME`, or the function or type called NAME. This copies
 //! them anew; `--check` only says which have drifted. Neighbours: `ci` checks; `parity` and the tests run what is quoted,
 //! so that an expected output on a page is one that three languages gave.
-//! Invariants: nothing outside such a fence is touched; in a chapter every fence with code has such a line, or one that
-//! says why it is not run (`<!-- not run: … -->`). The pictures of recorded runs (`runs`) are compared as well.
+//! Invariants: nothing outside such a fence is touched; every other fence has
+//! a reason, which `fences` asks for. The pictures of recorded runs (`runs`) are compared as well.
 
 use std::path::Path;
 use std::process::Command;
 
+use crate::fences::{self, Count, Fence};
 use crate::{runs, shell};
 
 /// Copies anew, or compares.
@@ -40,13 +41,19 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
 
 /// Compares all pages with the files that they quote, and says how many quotations there are.
 pub(crate) fn check() -> Result<String, String> {
-    let (mut faults, mut count) = (Vec::new(), 0);
+    let (mut faults, mut count) = (Vec::new(), Count::default());
     for page in pages()? {
         let old = shell::read(&page)?;
         match renew(&page, &old) {
             Ok((new, _)) if new != old => faults.push(format!("{page}: has drifted; cargo xtask docs copies it anew")),
-            Ok((_, quoted)) => count += quoted,
+            Ok((_, blocks)) => count.add(blocks),
             Err(fault) => faults.push(fault),
+        }
+        if is_chapter(&page) {
+            match fences::figures(&page, &old) {
+                Ok(figures) => count.add(Count { figures, ..Count::default() }),
+                Err(fault) => faults.push(fault),
+            }
         }
     }
     for (path, draw) in runs::PICTURES {
@@ -56,11 +63,7 @@ pub(crate) fn check() -> Result<String, String> {
         }
     }
     let pictures = runs::PICTURES.len();
-    if faults.is_empty() {
-        Ok(format!("{count} quotations, {pictures} pictures of runs"))
-    } else {
-        Err(faults.join("\n"))
-    }
+    if faults.is_empty() { Ok(format!("{count}; {pictures} pictures of runs")) } else { Err(faults.join("\n")) }
 }
 
 fn pages() -> Result<Vec<String>, String> {
@@ -70,9 +73,9 @@ fn pages() -> Result<Vec<String>, String> {
     Ok(files.lines().filter(|page| shell::root().join(page).exists()).map(String::from).collect())
 }
 
-/// The page with its quotations copied anew, and how many there are.
-fn renew(page: &str, old: &str) -> Result<(String, usize), String> {
-    let (mut new, mut count) = (String::new(), 0);
+/// The page with its quotations copied anew, and how many blocks of each kind it has.
+fn renew(page: &str, old: &str) -> Result<(String, Count), String> {
+    let (mut new, mut count) = (String::new(), Count::default());
     let mut lines = old.lines().enumerate();
     let mut mark = None;
     while let Some((number, line)) = lines.next() {
@@ -84,11 +87,6 @@ fn renew(page: &str, old: &str) -> Result<(String, usize), String> {
         }
         let place = format!("{page}:{}", number + 1);
         let source = mark.take();
-        if source.is_none() && is_chapter(page) && CODE.contains(&line) {
-            return Err(format!(
-                "{place}: code that no file is named for: <!-- from FILE#NAME --> or <!-- not run: WHY -->"
-            ));
-        }
         let mut body = String::new();
         let closed = lines.by_ref().map(|(_, line)| line).find(|line| {
             let end = line.starts_with("```");
@@ -101,17 +99,16 @@ fn renew(page: &str, old: &str) -> Result<(String, usize), String> {
         let Some(end) = closed else { return Err(format!("{place}: this fence is never closed")) };
         if let Some(named) = source.and_then(|mark| mark.strip_prefix("<!-- from ")?.strip_suffix(" -->")) {
             body = quote(named).map_err(|fault| format!("{place}: {fault}"))?;
-            count += 1;
         }
+        let language = line.trim_start_matches('`');
+        let fence = Fence { page, language, mark: source, body: &body };
+        count.add(fences::classify(&fence, old).map_err(|fault| format!("{place}: {fault}"))?);
         new.push_str(&body);
         new.push_str(end);
         new.push('\n');
     }
     Ok((new, count))
 }
-
-/// Fences whose content runs somewhere.
-const CODE: [&str; 3] = ["```rust", "```python", "```csharp"];
 
 /// Chapters are `docs/NN-name.md`.
 fn is_chapter(page: &str) -> bool {
@@ -221,9 +218,9 @@ mod tests {
     fn code_in_a_chapter_names_its_file_or_says_why_not() {
         let page = "text\n\n```rust\nx\n```\n";
         assert!(renew("docs/04-poll.md", page).is_err());
-        assert_eq!(renew("docs/glossary.md", page), Ok((page.to_string(), 0)));
+        assert!(renew("docs/glossary.md", page).is_err());
         let page = "<!-- not run: for illustration -->\n```rust\nx\n```\n";
-        assert_eq!(renew("docs/04-poll.md", page), Ok((page.to_string(), 0)));
+        assert_eq!(renew("docs/04-poll.md", page).map(|renewed| renewed.0), Ok(page.to_string()));
         assert!(renew("docs/04-poll.md", "```text\nnever closed\n").is_err());
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use wait4::Wait4;
 
 use crate::shell::{self, cargo};
+use crate::tokio_probe;
 
 const RUNGS: [(&str, &str); 8] = [
     ("01_blocking", "blocks: the time is the sum"),
@@ -27,9 +28,12 @@ const RUNGS: [(&str, &str); 8] = [
 
 /// Builds the site and the rungs, runs them, and prints the table.
 pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
-    if let Some(unknown) = arguments.first() {
-        return Err(format!("'{unknown}': this command has no options"));
-    }
+    let tokio = match arguments {
+        [] => false,
+        [flag] if flag == "--tokio" => true,
+        _ => return Err(format!("ladder takes --tokio and nothing else, and got {arguments:?}")),
+    };
+    let probe = if tokio { Some(tokio_probe::build()?.join("probe")) } else { None };
     eprintln!("building the rungs and the demo site");
     shell::run(cargo().args(["build", "--quiet", "--package", "oneloop-examples", "--bins", "--package", "prober"]))?;
     let site = Site::start()?;
@@ -37,11 +41,27 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
     println!("| rung | its flaw | lines | wall, s | processor, s | threads |");
     println!("| --- | --- | --- | --- | --- | --- |");
     for (rung, flaw) in RUNGS {
-        let lines = shell::read(&format!("examples/ladder/{rung}.rs"))?.lines().count();
-        let cost = measure(Command::new(program(rung)).args(&site.urls))?;
-        let (wall, cpu) = (cost.wall.as_secs_f64(), cost.cpu.as_secs_f64());
-        println!("| `{rung}` | {flaw} | {lines} | {wall:.2} | {cpu:.2} | {} |", cost.threads);
+        row(rung, flaw, &format!("examples/ladder/{rung}.rs"), Command::new(program(rung)).args(&site.urls))?;
     }
+    if let Some(probe) = probe {
+        let source = "peers/tokio/src/bin/probe.rs";
+        row("tokio", "one thread", source, Command::new(&probe).args(&site.urls))?;
+        row(
+            "tokio --threads",
+            "a thread for each processor",
+            source,
+            Command::new(&probe).arg("--threads").args(&site.urls),
+        )?;
+    }
+    Ok(())
+}
+
+/// Runs one program, and prints its line.
+fn row(name: &str, flaw: &str, source: &str, command: &mut Command) -> Result<(), String> {
+    let lines = shell::read(source)?.lines().count();
+    let cost = measure(command)?;
+    let (wall, cpu) = (cost.wall.as_secs_f64(), cost.cpu.as_secs_f64());
+    println!("| `{name}` | {flaw} | {lines} | {wall:.2} | {cpu:.2} | {} |", cost.threads);
     Ok(())
 }
 

@@ -7,9 +7,11 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod book;
 mod ci;
 mod conformance_mutants;
 mod docs;
+mod fences;
 mod fuzz;
 mod ladder;
 mod lines;
@@ -25,6 +27,7 @@ mod shell;
 mod slow_server;
 mod static_binary;
 mod svg;
+mod tokio_probe;
 mod totals;
 
 use std::process::ExitCode;
@@ -38,11 +41,12 @@ usage: cargo xtask COMMAND
   recorded [NN]... record some trios in three languages, and write a page of each to target/recorded
   mutants [NAME].. plant ten faults in a copy of the loop, one by one, and say what catches each
   parity [NN]...   run the trios in Python, C# and Rust, and compare what they print; --help has its options
-  ladder           run the ladder's rungs on the demo site, and print what each costs
+  ladder [--tokio] run the ladder's rungs on the demo site, and print what each costs; also the probe on tokio
   conformance-mutants [LINE]...
                    take the branch of each rule in docs/conformance.md out, and see its tests fail
   docs [--check]   copy the pages' snippets and outputs anew from the files they name, or only compare them
   slow-server      a server that takes 100 ms alone and among 5,000 fast ones: are its times the same?
+  book-links       what docs/book.toml has mdBook call, to send links to where the source is hosted
   picture          draw the README's picture anew from a run of the demo
 ";
 
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
     };
     let outcome = match command {
         "bench" => bench::main(rest),
+        "book-links" => book::links(rest),
         "ci" => ci::main(rest),
         "conformance-mutants" => conformance_mutants::main(rest),
         "docs" => docs::main(rest),
