@@ -13,10 +13,12 @@ pub(crate) fn check() -> Result<String, String> {
     let pages =
         shell::run(Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"]))?;
     let mut faults = Vec::new();
-    let mut count = 0;
+    let (mut count, mut symbols) = (0, 0);
     for page in pages.lines() {
+        let text = shell::read(page)?;
+        faults.extend(missing_paths(&text).into_iter().map(|path| format!("{page}: {path} is not there")));
         let folder = shell::root().join(Path::new(page).parent().unwrap_or(Path::new("")));
-        for (target, part) in relative_links(&shell::read(page)?) {
+        for (target, part) in relative_links(&text) {
             count += 1;
             let file = if target.is_empty() { shell::root().join(page) } else { folder.join(&target) };
             if !file.exists() {
@@ -28,8 +30,14 @@ pub(crate) fn check() -> Result<String, String> {
                 }
             }
         }
+        for (symbol, file) in named_symbols(&text) {
+            symbols += 1;
+            if !std::fs::read_to_string(folder.join(&file)).is_ok_and(|source| source.contains(&symbol)) {
+                faults.push(format!("{page}: {file} has no '{symbol}'"));
+            }
+        }
     }
-    if faults.is_empty() { Ok(format!("{count} links")) } else { Err(faults.join("\n")) }
+    if faults.is_empty() { Ok(format!("{count} links, {symbols} named symbols")) } else { Err(faults.join("\n")) }
 }
 
 /// What the headings of a page are called in links: in lower case, without punctuation, with hyphens for spaces.
@@ -44,6 +52,34 @@ fn anchors(markdown: &str) -> Vec<String> {
         words.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
     };
     headings.map(name).collect()
+}
+
+/// Paths between backquotes that begin like one of ours and lead nowhere.
+fn missing_paths(markdown: &str) -> Vec<String> {
+    const FOLDERS: [&str; 4] = ["crates/", "examples/", "docs/", "peers/"];
+    let code = markdown.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let is_path = |code: &&str| {
+        FOLDERS.iter().any(|folder| code.starts_with(folder))
+            && code.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+    };
+    code.filter(is_path).filter(|path| !shell::root().join(path).exists()).map(String::from).collect()
+}
+
+/// What a page says to be in a file of source: "`symbol` in [`file`](path)".
+fn named_symbols(markdown: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for line in markdown.lines() {
+        let pieces: Vec<&str> = line.split("` in [").collect();
+        for pair in pieces.windows(2) {
+            let symbol = pair[0].rsplit('`').next().unwrap_or_default();
+            let target = pair[1].split_once("](").and_then(|(_, rest)| rest.split([')', '#']).next());
+            if let Some(file) = target.filter(|file| file.ends_with(".rs") && !file.contains("://")) {
+                let last = symbol.rsplit("::").next().unwrap_or_default();
+                found.push((last.to_string(), file.to_string()));
+            }
+        }
+    }
+    found
 }
 
 /// The targets of `[text](target#part)` in a file of ours, each with its part; code is left out.
@@ -81,6 +117,13 @@ mod tests {
         let links = relative_links(page);
         let links: Vec<(&str, &str)> = links.iter().map(|(file, part)| (file.as_str(), part.as_str())).collect();
         assert_eq!(links, [("docs/a.md", "x"), ("img/p.svg", ""), ("", "h"), ("d.rs", "")]);
+    }
+
+    #[test]
+    fn a_symbol_is_looked_for_in_the_file_behind_it() {
+        let page = "`A::b` in [`c.rs`](../c.rs), `d` and `e` in [`f.md`](f.md)\n";
+        assert_eq!(named_symbols(page), [("b".to_string(), "../c.rs".to_string())]);
+        assert_eq!(missing_paths("`crates/xtask/src/links.rs` `crates/none.rs` `docs/x y`"), ["crates/none.rs"]);
     }
 
     #[test]
