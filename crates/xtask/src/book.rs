@@ -1,6 +1,6 @@
 //! The book as a web site: mdBook builds it from the pages as they are.
 //!
-//! Job: check that the site's table of contents has every chapter and that the site builds; and be mdBook's preprocessor,
+//! Job: check that the chapters have one form, that the table of contents has all, and that the site builds; and be mdBook's preprocessor,
 //! which sends links out of `docs/` to where the source is hosted, since the site has no source files. Neighbours:
 //! `docs/book.toml` names this; `ci` calls `check`. Invariant: a page needs nothing for the site that it would not have
 //! without it.
@@ -21,11 +21,30 @@ pub(crate) fn check() -> Result<String, String> {
     if let Some(missing) = pages.iter().find(|page| !contents.contains(&format!("({page})"))) {
         return Err(format!("docs/SUMMARY.md does not lead to {missing}"));
     }
+    for page in pages.iter().filter(|page| page.starts_with(|first: char| first.is_ascii_digit())) {
+        form(&shell::read(&format!("docs/{page}"))?).map_err(|fault| format!("docs/{page}: {fault}"))?;
+    }
     if !shell::is_there("mdbook", "--version") {
         return Ok(format!("{} pages; SKIPPED to build the site: cargo install mdbook", pages.len()));
     }
     let output = shell::run(Command::new("mdbook").args(["build", "docs"]))?;
     if output.contains("WARN") { Err(output) } else { Ok(format!("{} pages, and the site builds", pages.len())) }
+}
+
+/// What all chapters have in common: the questions first, a picture and an exercise, and an end in sight.
+fn form(chapter: &str) -> Result<(), String> {
+    const MOST_WORDS: usize = 2500;
+    let words = chapter.split_whitespace().count();
+    let parts = [
+        ("the questions that it answers", "\n\nAfter this chapter you can\n"),
+        ("a picture", "\n!["),
+        ("an exercise", "](../examples/exercises/"),
+    ];
+    match parts.iter().find(|(_, sign)| !chapter.contains(sign)) {
+        Some((what, _)) => Err(format!("it lacks {what}")),
+        None if words > MOST_WORDS => Err(format!("{words} words, and {MOST_WORDS} are the most")),
+        None => Ok(()),
+    }
 }
 
 /// mdBook's preprocessor: a book as JSON comes in, and goes out with its links to the source made absolute.
@@ -49,6 +68,14 @@ fn absolute(book: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chapter_has_its_form() {
+        let chapter = "# 1\n\nAfter this chapter you can\n\n![p](p.svg)\n[x](../examples/exercises/01/README.md)\n";
+        assert_eq!(form(chapter), Ok(()));
+        assert!(form(&chapter.replace("![", "[")).is_err());
+        assert!(form(&format!("{chapter}{}", "word ".repeat(2500))).is_err());
+    }
 
     #[test]
     fn only_links_out_of_the_book_are_changed() {
