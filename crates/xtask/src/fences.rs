@@ -121,9 +121,11 @@ fn command(page: &str, words: &[&str]) -> Result<(), String> {
         }
         ["dotnet", "run", ..] => Ok(()),
         // Other people's programs, on the reader's machine.
-        ["apt-get" | "brew" | "curl" | "docker" | "kubectl" | "podman" | "promtool" | "strace" | "systemctl", ..] => {
-            Ok(())
-        }
+        [
+            "apt-get" | "brew" | "curl" | "docker" | "kill" | "kubectl" | "podman" | "promtool" | "strace"
+            | "systemctl",
+            ..,
+        ] => Ok(()),
         [other, ..] => Err(format!("nothing here knows what '{other}' is")),
     }
 }
