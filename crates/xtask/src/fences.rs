@@ -111,7 +111,7 @@ fn command(page: &str, words: &[&str]) -> Result<(), String> {
             }
             if own.len() == rest.len() { Ok(()) } else { options(&rest[own.len()..]) }
         }
-        ["cargo", "test" | "doc" | "install", ..] => Ok(()),
+        ["cargo", "test" | "doc" | "install" | "fuzz" | "+nightly", ..] => Ok(()),
         ["prober" | "target/release/prober", rest @ ..] => options(rest),
         ["python3", file, ..] | ["dotnet", "run", "--project", file, ..] => {
             let folder = shell::root().join(page);
