@@ -1,8 +1,8 @@
 //! The event loop: one thread, one queue, one place in which things run.
 //!
-//! Job: [`LoopRef::run_forever`] turns; a turn ([`LoopRef::run_once`]) drops what is dead, parks in the selector,
-//! collects what has become ready, and runs exactly what was ready at that moment. Neighbours: every file of tier 1
-//! has one part of [`Core`]; read `run_once` first. Invariants:
+//! Job: [`EventLoop::run_forever`] turns; a turn (`run_once`) parks in the selector, collects what has become ready, and
+//! runs exactly what was ready at that moment. Neighbours: every file of tier 1 has one part of [`Core`]; read
+//! `run_once` first. Invariants:
 //!
 //! - Callbacks run and futures are polled in `run_once`, or in what only it calls.
 //! - What becomes ready during a turn waits for the next one, behind another look at the selector: a task that wakes
@@ -68,6 +68,7 @@ pub(crate) fn running() -> Option<Rc<Core>> {
 
 /// The longest park, as in asyncio (`MAXIMUM_SELECT_TIMEOUT`): a day.
 const LONGEST_PARK: Duration = Duration::from_secs(24 * 3600);
+
 /// A place in the table of tasks.
 pub(crate) struct TaskSlot {
     pub(crate) task: Rc<dyn AnyTask>,
