@@ -57,6 +57,13 @@ impl Case {
         let complete = (by != Delimited::End).then_some(bytes.len());
         Case { name, method: Method::GET, head: head.len(), bytes, by, body_at, complete }
     }
+
+    /// How many bytes there are up to the end of the final response's first line.
+    fn status_line(&self) -> usize {
+        let head = &self.bytes[..self.head];
+        let begins = head.windows(5).rposition(|window| window == b"HTTP/").unwrap();
+        begins + head[begins..].iter().position(|&byte| byte == b'\n').unwrap() + 1
+    }
 }
 
 fn cases() -> Vec<Case> {
@@ -211,7 +218,7 @@ fn a_plain_response_cut_anywhere_has_one_outcome() {
                     let (outcome, exchange) = fetch(&session, "http://a/", &case.method).await;
                     let place = format!("{} cut at {cut} by {ending:?}", case.name);
                     assert_eq!(outcome, expected(&case, cut, ending), "{place}");
-                    assert_eq!(exchange.hops()[0].status().is_some(), cut >= case.head, "{place}");
+                    assert_eq!(exchange.hops()[0].status().is_some(), cut >= case.status_line(), "{place}");
                 });
                 runs += 1;
             }

@@ -54,6 +54,33 @@ fn many_wakes_are_one_step() {
     assert_eq!(polls.get(), 2);
 }
 
+/// All steps are lent one waker, but for those of a task whose waker somebody has kept: others must not be lent that.
+#[test]
+fn a_waker_that_was_kept_stays_with_its_task_while_others_are_stepped() {
+    let event_loop = virtual_loop();
+    let (_first, first_polls, first_waker) = counted(&event_loop);
+    let (_second, second_polls, second_waker) = counted(&event_loop);
+    let (first, second) = (first_waker.borrow().clone().unwrap(), second_waker.borrow().clone().unwrap());
+    assert!(!first.will_wake(&second));
+    event_loop
+        .run_until_complete(async move {
+            yield_now().await?; // steps that are lent the spare one
+            thread::spawn(move || first.wake()).join().unwrap();
+            yield_now().await?;
+            yield_now().await
+        })
+        .unwrap();
+    assert_eq!((first_polls.get(), second_polls.get()), (2, 1));
+    drop((first_waker.borrow_mut().take(), second_waker.borrow_mut().take()));
+    event_loop
+        .run_until_complete(async move {
+            second.wake_by_ref();
+            yield_now().await
+        })
+        .unwrap();
+    assert_eq!((first_polls.get(), second_polls.get()), (2, 2));
+}
+
 #[test]
 fn a_wake_after_the_end_does_nothing() {
     run(async {

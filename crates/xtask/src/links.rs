@@ -65,7 +65,7 @@ fn missing_paths(markdown: &str) -> Vec<String> {
     code.filter(is_path).filter(|path| !shell::root().join(path).exists()).map(String::from).collect()
 }
 
-/// What a page says to be in a file of source: "`symbol` in [`file`](path)".
+/// What a page says to be in a file of source: "`symbol` in \[`file`\](path)".
 fn named_symbols(markdown: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for line in markdown.lines() {

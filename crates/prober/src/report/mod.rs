@@ -166,7 +166,7 @@ impl Reporter {
             (None, Format::Har) => (Box::new(har::Har::new(&settings.spec)), Some(",\n")),
             (None, Format::Prom) => (Box::<prom::Prom>::default(), None),
             (None, Format::Junit) => (Box::<junit::Junit>::default(), None),
-            (None, Format::Waterfall) => (Box::new(waterfall::Waterfall::new(palette, columns)), None),
+            (None, Format::Waterfall) => (Box::new(waterfall::Waterfall::new(palette, columns, wrap)), None),
         };
         Reporter {
             format,

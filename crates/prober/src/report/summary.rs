@@ -46,29 +46,32 @@ impl Reporter {
         let stats = &self.stats;
         let count = stats.finished();
         put(out, "\n");
-        drop(write!(out, "{count} probed"));
+        let mut line = Vec::new();
+        drop(write!(line, "{count} probed"));
         if notes.rounds > 1 {
-            drop(write!(out, " in {} rounds", notes.rounds));
+            drop(write!(line, " in {} rounds", notes.rounds));
         }
-        drop(write!(out, ": {}{} ok{reset}", if stats.passed > 0 { good } else { "" }, stats.passed));
+        drop(write!(line, ": {}{} ok{reset}", if stats.passed > 0 { good } else { "" }, stats.passed));
         if stats.failures() > 0 {
             let kinds = stats.failed.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>();
-            drop(write!(out, ", {bad}{} failed{reset} ({})", stats.failures(), kinds.join(", ")));
+            drop(write!(line, ", {bad}{} failed{reset} ({})", stats.failures(), kinds.join(", ")));
         }
         if stats.repeated > 0 {
-            drop(write!(out, ", {} repeated after a failure", stats.repeated));
+            drop(write!(line, ", {} repeated after a failure", stats.repeated));
         }
-        drop(writeln!(out, ", in {:.2} s", notes.elapsed.as_secs_f64()));
+        drop(write!(line, ", in {:.2} s", notes.elapsed.as_secs_f64()));
+        put_line(out, &line, notes);
         if let (Some([fastest, median, late, slowest]), Some((_, url)), true) =
             (stats.headers(), stats.slowest.as_ref(), stats.passed > 1)
         {
-            put(out, dim);
+            let mut line = dim.as_bytes().to_vec();
             drop(write!(
-                out,
+                line,
                 "to the headers: fastest {fastest:.2} ms, median {median:.2} ms, 95 % within {late:.2} ms, slowest {slowest:.2} ms ("
             ));
-            escape::terminal(out, url);
-            drop(writeln!(out, "){reset}"));
+            escape::terminal(&mut line, url);
+            drop(write!(line, "){reset}"));
+            put_line(out, &line, notes);
         }
         if notes.table {
             histogram::table(out, palette, stats);
@@ -133,4 +136,10 @@ impl Reporter {
             ));
         }
     }
+}
+
+/// Appends a line, which on a terminal goes on below where it is too long.
+fn put_line(out: &mut Vec<u8>, line: &[u8], notes: &Notes) {
+    wrap::sentence(out, &String::from_utf8_lossy(line), 0, 0, notes.wrap);
+    put(out, "\n");
 }

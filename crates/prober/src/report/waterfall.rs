@@ -10,7 +10,7 @@ use std::time::Duration;
 use oneloop_http::Phase;
 
 use super::text::{milliseconds, put};
-use super::{Outcome, Render};
+use super::{Outcome, Render, wrap};
 use crate::colour::Palette;
 use crate::escape;
 use crate::job::Job;
@@ -23,6 +23,7 @@ const MOST: usize = 10_000;
 pub(super) struct Waterfall {
     palette: Palette,
     columns: usize,
+    wrap: Option<usize>,
     rows: Vec<Row>,
     left_out: u64,
 }
@@ -40,8 +41,9 @@ struct Row {
 }
 
 impl Waterfall {
-    pub(super) fn new(palette: Palette, columns: usize) -> Waterfall {
-        Waterfall { palette, columns, rows: Vec::new(), left_out: 0 }
+    /// `columns` is how wide the place is, `wrap` the same if it is a terminal.
+    pub(super) fn new(palette: Palette, columns: usize, wrap: Option<usize>) -> Waterfall {
+        Waterfall { palette, columns, wrap, rows: Vec::new(), left_out: 0 }
     }
 
     fn bars(&self, out: &mut Vec<u8>) {
@@ -97,11 +99,12 @@ impl Waterfall {
         self.axis(out, label + 1 + 4 + 1, room, end);
         for row in &self.rows {
             if let Some((_, message)) = &row.failure {
-                put(out, bad);
-                escape::terminal(out, &row.url);
-                put(out, reset);
-                put(out, ": ");
-                escape::terminal(out, message);
+                let mut line = bad.as_bytes().to_vec();
+                escape::terminal(&mut line, &row.url);
+                put(&mut line, reset);
+                put(&mut line, ": ");
+                escape::terminal(&mut line, message);
+                wrap::sentence(out, &String::from_utf8_lossy(&line), 0, 0, self.wrap);
                 put(out, "\n");
             }
         }
@@ -151,9 +154,10 @@ impl Waterfall {
         }
         put(out, "\n");
         if let Some((kind, message)) = &row.failure {
-            drop(write!(out, "{bad}{kind}: "));
-            escape::terminal(out, message);
-            put(out, reset);
+            let mut line = format!("{bad}{kind}: ").into_bytes();
+            escape::terminal(&mut line, message);
+            put(&mut line, reset);
+            wrap::sentence(out, &String::from_utf8_lossy(&line), 0, 0, self.wrap);
             put(out, "\n");
         }
         put(out, "\n ");
@@ -297,7 +301,7 @@ mod tests {
     }
 
     fn drawn(rows: Vec<Row>, columns: usize) -> String {
-        let mut waterfall = Waterfall::new(Palette::new(false, false), columns);
+        let mut waterfall = Waterfall::new(Palette::new(false, false), columns, None);
         waterfall.rows = rows;
         let mut out = Vec::new();
         waterfall.round_ended(&mut out);

@@ -1,7 +1,7 @@
 //! Sentences on a terminal: broken between words, before the terminal breaks them within one.
 //!
-//! Neighbours: `text` and `summary` print through [`sentence`] where a person reads; where a program may, a line stays a
-//! line. Invariant: only spaces become line ends; a word that is wider than the place is left to the terminal.
+//! Neighbours: `text`, `waterfall` and `summary` print through [`sentence`] where a person reads; where a program may, a
+//! line stays a line. Invariant: only spaces become line ends; a word that is wider than the place is left to the terminal.
 
 /// A rest of a line that is narrower than this takes no sentence: it begins on the next one.
 const NARROWEST: usize = 24;
@@ -9,10 +9,11 @@ const NARROWEST: usize = 24;
 /// Appends `text`, which stands at the column `at`, to `out`, within `columns` columns; further lines begin below the
 /// first word, or, where there would be too little room, at `indent`. Without `columns` nothing is broken.
 ///
-/// `text` has been escaped: what it has of characters is one column wide each, as far as anybody knows.
+/// `text` has been escaped: what it has of characters is one column wide each, as far as anybody knows, but for the
+/// colours that the caller has put in.
 pub(super) fn sentence(out: &mut Vec<u8>, text: &str, at: usize, indent: usize, columns: Option<usize>) {
     let Some(columns) = columns else { return out.extend_from_slice(text.as_bytes()) };
-    if at + text.chars().count() <= columns {
+    if at + width(text) <= columns {
         return out.extend_from_slice(text.as_bytes());
     }
     let (indent, mut column) = match at + NARROWEST <= columns {
@@ -27,7 +28,7 @@ pub(super) fn sentence(out: &mut Vec<u8>, text: &str, at: usize, indent: usize, 
     };
     let mut is_first = true;
     for word in text.split(' ') {
-        let width = word.chars().count();
+        let width = width(word);
         if !is_first && column + 1 + width > columns {
             line_end(out, indent);
             column = indent;
@@ -39,6 +40,20 @@ pub(super) fn sentence(out: &mut Vec<u8>, text: &str, at: usize, indent: usize, 
         column += width;
         is_first = false;
     }
+}
+
+/// How many columns `text` takes: a colour (ESC, up to its `m`) takes none.
+fn width(text: &str) -> usize {
+    let mut in_colour = false;
+    let mut columns = 0;
+    for c in text.chars() {
+        match c {
+            '\x1b' => in_colour = true,
+            'm' if in_colour => in_colour = false,
+            _ => columns += usize::from(!in_colour),
+        }
+    }
+    columns
 }
 
 fn line_end(out: &mut Vec<u8>, indent: usize) {
@@ -64,6 +79,13 @@ mod tests {
         let lines = "ab  the quick brown fox jumps\n    over the lazy dog";
         assert_eq!(wrapped("ab  ", text, Some(29)), lines);
         assert_eq!(wrapped("ab  ", text, Some(33)), lines, "a word that would just not fit");
+    }
+
+    #[test]
+    fn colours_take_no_place() {
+        let text = "the \x1b[31mquick\x1b[0m brown fox jumps over";
+        assert_eq!(wrapped("", text, Some(30)), text, "30 columns are seen");
+        assert_eq!(wrapped("", text, Some(29)), text.replace(" over", "\nover"));
     }
 
     #[test]
