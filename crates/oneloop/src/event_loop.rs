@@ -235,7 +235,8 @@ impl LoopRef {
         // 4. Run what is ready now, and nothing that becomes ready meanwhile: that stands behind.
         let count = core.ready.borrow().len();
         for _ in 0..count {
-            match core.next_ready() {
+            let next = core.ready.borrow_mut().pop_front();
+            match next {
                 Some(Ready::Step(task)) => core.step(task),
                 Some(Ready::Timer(timer)) => core.fence(|| core.fire(timer)),
                 Some(Ready::Call(callback)) => core.fence(move || callback.run()),
@@ -251,23 +252,23 @@ impl LoopRef {
 
 impl Core {
     /// Queues what other threads have left: it came before this moment, and stands before what is queued now.
+    #[inline]
     fn open_letters(&self) {
         if self.inbox.has_letters() {
-            let waking = self.waking.replace(WokenBy::Outside);
-            for letter in self.inbox.take() {
-                match letter {
-                    Letter::Wake(waker) => self.enqueue_step(waker.opened()),
-                    Letter::Call(function) => self.enqueue(Ready::Call(Callback::new(function))),
-                }
-            }
-            self.waking.set(waking);
+            self.take_letters();
         }
     }
 
-    /// Takes the first thing of the queue, whose borrow ends here.
-    #[inline]
-    fn next_ready(&self) -> Option<Ready> {
-        self.ready.borrow_mut().pop_front()
+    #[cold]
+    fn take_letters(&self) {
+        let waking = self.waking.replace(WokenBy::Outside);
+        for letter in self.inbox.take() {
+            match letter {
+                Letter::Wake(waker) => self.enqueue_step(waker.opened()),
+                Letter::Call(function) => self.enqueue(Ready::Call(Callback::new(function))),
+            }
+        }
+        self.waking.set(waking);
     }
 
     fn queue_due_timers(&self) {
