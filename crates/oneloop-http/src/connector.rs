@@ -342,7 +342,7 @@ fn host_and_port(url: &Url) -> &str {
 }
 
 fn host_of(url: &Url) -> Result<Host<&str>> {
-    url.host().ok_or_else(|| Error::new(ErrorKind::BadUrl, format!("{url} has no host")))
+    url.host().ok_or_else(|| Error::new(ErrorKind::BadUrl, "the URL has no host"))
 }
 
 fn port_of(url: &Url, route: Option<&Route<'_>>) -> u16 {

@@ -18,14 +18,21 @@ pub(crate) fn location(head: &ResponseHead, from: &Url) -> Option<Result<Rc<Url>
     if !matches!(head.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let value = head.headers.get("location").filter(|value| !value.is_empty())?;
-    Some(resolve(value, from))
+    let mut values = head.headers.get_all("location");
+    let value = values.next()?;
+    if values.any(|other| other != value) {
+        // Whichever of them is meant, somebody on the way may have seen to another one. Browsers refuse it, too.
+        let from = target::shown(from.as_str());
+        let message = format!("{from} redirects to several places at once, none of which is followed");
+        return Some(Err(Error::new(ErrorKind::BadUrl, message).with_detail("Location")));
+    }
+    if value.is_empty() { None } else { Some(resolve(value, from)) }
 }
 
 fn resolve(value: &[u8], from: &Url) -> Result<Rc<Url>> {
     let bad = |why: &dyn std::fmt::Display| {
-        let shown = value.escape_ascii().to_string();
-        Error::new(ErrorKind::BadUrl, format!("{from} redirects to {shown:?}, which cannot be followed: {why}"))
+        let (from, to) = (target::shown(from.as_str()), target::shown(&value.escape_ascii().to_string()));
+        Error::new(ErrorKind::BadUrl, format!("{from} redirects to \"{to}\", which cannot be followed: {why}"))
             .with_detail("Location")
     };
     if let Some(why) = disguised(value) {
@@ -74,6 +81,7 @@ fn text_of(value: &[u8]) -> String {
 /// Changes method, headers and body for the request to `to`. Refuses to go from https to http.
 pub(crate) fn adapt(status: StatusCode, from: &Url, to: &Url, request: &mut RequestBuilder) -> Result<()> {
     if from.scheme() == "https" && to.scheme() == "http" && !request.session.0.allow_downgrade {
+        let (from, to) = (target::shown(from.as_str()), target::shown(to.as_str()));
         let message = format!(
             "{from} redirects from https to http ({to}), which is refused; request that URL itself if it is wanted"
         );

@@ -101,6 +101,7 @@ async fn run(request: &mut RequestBuilder, exchange: &Exchange, deadline: Option
         };
         let next = next?;
         if followed >= request.max_redirects {
+            let next = target::shown(next.as_str());
             let message = format!("gave up after {followed} redirects; the last one was to {next}");
             return Err(Error::new(ErrorKind::TooManyRedirects, message));
         }

@@ -32,7 +32,7 @@ pub fn parse_url(text: &str) -> Result<Url> {
 /// ```
 pub fn parse_url_near(text: &str, before: Option<&Url>) -> Result<Url> {
     let bad = |why: &str| {
-        Error::new(ErrorKind::BadUrl, format!("{:?} is not a URL that can be requested: {why}", shorten(text)))
+        Error::new(ErrorKind::BadUrl, format!("{:?} is not a URL that can be requested: {why}", shown(text)))
     };
     let is_control = |byte: u8| byte.is_ascii_control() || byte == b' ';
     if text.bytes().any(is_control) || (!text.is_ascii() && text.chars().any(char::is_control)) {
@@ -63,15 +63,12 @@ fn path_within<'a>(text: &'a str, before: &Url) -> Option<&'a str> {
 /// The checks that a URL must pass however it was made (redirects resolve theirs by [`Url::join`]).
 pub(crate) fn check(url: &Url) -> Result<()> {
     let bad = |why: &str, detail: &'static str| {
-        let message = format!("{:?} is not a URL that can be requested: {why}", shorten(url.as_str()));
+        let message = format!("{:?} is not a URL that can be requested: {why}", shown(url.as_str()));
         Err(Error::new(ErrorKind::BadUrl, message).with_detail(detail))
     };
     if !matches!(url.scheme(), "http" | "https") {
-        let message = format!(
-            "{:?} has the scheme {}; only http and https can be requested",
-            shorten(url.as_str()),
-            url.scheme()
-        );
+        let message =
+            format!("{:?} has the scheme {}; only http and https can be requested", shown(url.as_str()), url.scheme());
         return Err(Error::new(ErrorKind::UnsupportedScheme, message).with_detail(url.scheme().to_owned()));
     }
     match url.host() {
@@ -90,10 +87,16 @@ pub(crate) fn check(url: &Url) -> Result<()> {
     Ok(())
 }
 
-/// The start of a text that may be long, for a message.
-fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(200).collect();
-    if short.len() < text.len() {
+/// A URL, parsed or not, for a message: without its user information, which may hold a password, and only its start.
+pub(crate) fn shown(text: &str) -> String {
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
+    let (scheme, rest) = match text[start..end].rfind('@') {
+        Some(at) => (&text[..start], &text[start + at + 1..]),
+        None => ("", text),
+    };
+    let mut short: String = scheme.chars().chain(rest.chars()).take(200).collect();
+    if short.len() < scheme.len() + rest.len() {
         short.push('…');
     }
     short
@@ -116,13 +119,21 @@ fn percent_decode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
-        let escaped = (first == b'%').then(|| tail.get(..2)).flatten();
-        let decoded =
-            escaped.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let decoded = match tail {
+            [high, low, ..] if first == b'%' => {
+                hex_digit(*high).zip(hex_digit(*low)).map(|(high, low)| high << 4 | low)
+            }
+            _ => None,
+        };
         bytes.push(decoded.unwrap_or(first));
         rest = if decoded.is_some() { &tail[2..] } else { tail };
     }
     bytes
+}
+
+/// (std's reading of numbers would take a sign, too.)
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).map(|digit| digit as u8)
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -239,6 +250,24 @@ mod tests {
     }
 
     #[test]
+    fn no_message_shows_a_password() {
+        for text in [
+            "http://me:hunter2@a b/",
+            "http://me:hunter2@",
+            "http://me:hunter2@a:0/",
+            "http://me:hunter2@a..b/",
+            "ftp://me:hunter2@a/",
+            "me:hunter2@a/b@c",
+        ] {
+            let message = parse_url(text).unwrap_err().to_string();
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+        assert_eq!(shown("http://me:pw@a/b@c"), "http://a/b@c");
+        assert_eq!(shown("http://a/b@c"), "http://a/b@c");
+        assert_eq!(shown(&"é".repeat(300)).chars().count(), 201);
+    }
+
+    #[test]
     fn userinfo_becomes_basic_credentials() {
         let credentials = |text| basic_credentials(&parse_url(text).unwrap());
         assert_eq!(credentials("http://a/"), None);
@@ -248,5 +277,7 @@ mod tests {
             Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
         );
         assert_eq!(credentials("http://u@a/").as_deref(), Some("Basic dTo="));
+        // No escapes: a sign is no digit, and one digit is no octet. Each stays the text that it is.
+        assert_eq!(credentials("http://u:%+1%1@a/"), Some(basic(b"u", b"%+1%1")));
     }
 }

@@ -165,6 +165,31 @@ fn what_cannot_be_followed_is_an_error_that_keeps_the_response() {
 }
 
 #[test]
+fn two_locations_that_differ_are_not_followed_and_two_that_do_not_are_one() {
+    let answer =
+        |second| format!("HTTP/1.1 302 Found\r\nLocation: /x\r\nlocation: {second}\r\nContent-Length: 0\r\n\r\n");
+    for (second, outcome) in [("/y", Err(ErrorKind::BadUrl)), ("", Err(ErrorKind::BadUrl)), ("/x", Ok(200))] {
+        virtually(async move {
+            let answers = vec![answer(second), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into()];
+            let (got, requests, exchange) = follow(answers, |session| session.get("http://a/")).await;
+            assert_eq!((got, requests.len()), (outcome, 1 + usize::from(outcome.is_ok())), "{second:?}");
+            assert_eq!(exchange.hops()[0].status().unwrap(), 302);
+        });
+    }
+}
+
+#[test]
+fn the_sentence_of_a_redirect_that_is_not_followed_shows_no_password() {
+    for location in ["ftp://me:hunter2@b/", "http://me:hunter2@b:0/", "http://me:hunter2@b c/", "http:///", "/\\"] {
+        virtually(async move {
+            let session = answering(vec![redirect(302, location)]).0.build().unwrap();
+            let error = session.get("http://me:hunter2@a/").send().await.unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{location}: {error}");
+        });
+    }
+}
+
+#[test]
 fn a_response_that_is_no_redirect_is_given_as_it_is() {
     for answer in [
         "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n",

@@ -1,7 +1,7 @@
 //! What servers have said, for as long as they said it holds; and one query at a time for each name.
 //!
 //! Keyed by full name and record type, below the search list and the families, so that every way to a name shares its
-//! answers. An answer is kept for its TTL (RFC 1035), "does not exist" and "no such record" for what the zone's SOA
+//! answers. The name is the one on the wire: labels may hold any octet, and as text two names can look the same. An answer is kept for its TTL (RFC 1035), "does not exist" and "no such record" for what the zone's SOA
 //! allows (RFC 2308); a TTL of zero, and a negative answer without an SOA, serve those who are waiting and nobody
 //! after. Failures (SERVFAIL, timeouts) are not kept. Who asks for a name that is being asked for waits for that
 //! answer; when the one who asks is cancelled, the next one in line asks.
@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use oneloop::SettableFuture;
+use simple_dns::Name;
 
 use super::error::ResolveError;
 use super::exchange::Reply;
@@ -25,8 +26,8 @@ use super::message::RecordType;
 /// No answer is kept longer, whatever it says: a run that lasts for days should notice a name that has moved.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// A full name in lower case, without the trailing dot, and what is asked of it.
-type Key = (Box<str>, RecordType);
+/// The labels of a full name in lower case, each behind its length, and what is asked of it.
+type Key = (Box<[u8]>, RecordType);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl Cache {
     /// What is known of a name, or what `ask` finds out; and whether it was known.
     pub(super) async fn get_or_ask<F>(
         &self,
-        name: &str,
+        name: &Name<'_>,
         record: RecordType,
         ask: impl Fn() -> F,
     ) -> (Result<Reply, ResolveError>, bool)
@@ -89,7 +90,7 @@ impl Cache {
             Ok(event_loop) => event_loop,
             Err(error) => return (Err(error.into()), false),
         };
-        let key: Key = (name.trim_end_matches('.').to_ascii_lowercase().into(), record);
+        let key = (wire_key(name), record);
         loop {
             if let Some(reply) = self.fresh(&key, event_loop.time()) {
                 return (Ok(reply), true);
@@ -115,11 +116,6 @@ impl Cache {
             *leader.flight.outcome.borrow_mut() = Some(outcome.clone());
         }
         (outcome, false)
-    }
-
-    /// Forgets everything: the files that decided whom to ask have changed.
-    pub(super) fn clear(&self) {
-        self.kept.borrow_mut().clear();
     }
 
     fn fresh(&self, key: &Key, now: Instant) -> Option<Reply> {
@@ -151,4 +147,14 @@ impl Cache {
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.kept.borrow().len(), self.flights.borrow().len())
     }
+}
+
+fn wire_key(name: &Name<'_>) -> Box<[u8]> {
+    let mut key = Vec::new();
+    for label in name.as_bytes() {
+        // A label has at most 63 octets.
+        key.push(label.len() as u8);
+        key.extend(label.iter().map(u8::to_ascii_lowercase));
+    }
+    key.into()
 }

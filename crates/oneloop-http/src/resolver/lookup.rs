@@ -133,9 +133,7 @@ impl Lookup<'_> {
         let mut alias = None;
         for _ in 0..=MAX_ALIASES {
             let target = alias.as_ref().unwrap_or(wire);
-            let text = alias.as_ref().map(Name::to_string);
-            let key = text.as_deref().unwrap_or(name);
-            let (reply, known) = self.cache.get_or_ask(key, record, || self.ask_servers(target, record)).await;
+            let (reply, known) = self.cache.get_or_ask(target, record, || self.ask_servers(target, record)).await;
             if !known {
                 self.asked.set(true);
             }

@@ -150,6 +150,10 @@ impl Query {
         if flags & FLAG_TRUNCATED != 0 {
             return Verdict::Truncated;
         }
+        if matches!(rcode, 1 | 4) {
+            // What else it holds may be no good: some send the query back without its OPT record, which is still counted.
+            return Verdict::NotUnderstood(rcode);
+        }
         match shape::walk(message, self.question_end) {
             Ok(shape) => self.read(message, flags, &shape),
             Err(flaw) => Verdict::Malformed(flaw),
@@ -161,7 +165,7 @@ impl Query {
         let rcode = u16::from(shape.extended_rcode) << 4 | flags & MASK_RCODE;
         match rcode {
             0 | 3 => {}
-            1 | 4 | 16 => return Verdict::NotUnderstood(rcode),
+            16 => return Verdict::NotUnderstood(rcode),
             2 => return Verdict::ServFail,
             5 => return Verdict::Refused,
             other => return Verdict::OtherCode(other),

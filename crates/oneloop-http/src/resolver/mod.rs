@@ -99,7 +99,8 @@ struct Shared {
     builder: Builder,
     files: RefCell<Files>,
     ids: Ids,
-    cache: Cache,
+    /// A new one when the files have changed: who asks by the old ones keeps the old one, too.
+    cache: RefCell<Rc<Cache>>,
     /// Counts lookups, for `rotate`.
     lookups: Cell<usize>,
 }
@@ -191,13 +192,13 @@ impl Resolver {
 
     async fn ask(&self, host: &str, family: Family) -> Result<Resolved, ResolveError> {
         let shared = &*self.shared;
-        let config = self.config();
+        let (config, cache) = (self.config(), shared.cache.borrow().clone());
         let lookups = shared.lookups.get();
         shared.lookups.set(lookups.wrapping_add(1));
         let lookup = Lookup {
             config: &config,
             ids: &shared.ids,
-            cache: &shared.cache,
+            cache: &cache,
             asked: Cell::new(false),
             first_server: if config.rotate { lookups } else { 0 },
             resolution_delay: shared.builder.resolution_delay,
@@ -232,7 +233,7 @@ impl Resolver {
         let stamps = [stamp(&builder.hosts_path), stamp(&builder.resolv_conf_path)];
         if known.is_some_and(|known| known != stamps) {
             *files = Files::default();
-            self.shared.cache.clear();
+            *self.shared.cache.borrow_mut() = Rc::new(Cache::new(builder.cache));
         }
         files.checked = Some((now, stamps));
     }
@@ -372,7 +373,7 @@ impl Builder {
     /// The resolver. No file is read yet.
     pub fn build(self) -> Resolver {
         let shared = Shared {
-            cache: Cache::new(self.cache),
+            cache: RefCell::new(Rc::new(Cache::new(self.cache))),
             builder: self,
             files: RefCell::default(),
             ids: Ids::default(),

@@ -1,4 +1,6 @@
 //! A scrape as the fuzz target makes it up: everything that happens to its words before something is connected to.
+//!
+//! Under `cargo fuzz` only the files that this one uses are built (`fuzz/fuzz_targets/exporter_query.rs` names them).
 
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use super::query::{LONGEST_VALUE, Query, SCRAPE_TIMEOUT, time_limit};
 use crate::escape;
 use crate::target::{Origin, Target};
 
-/// Panics where a promise is broken; see [`crate::fuzzing`].
+/// The query of a scrape and the time that its client allows. Panics where a promise is broken.
 pub(crate) fn judge_scrape(text: &str, seconds: &str) {
     let mut headers = Headers::new();
     if headers.push(SCRAPE_TIMEOUT, seconds).is_ok() {

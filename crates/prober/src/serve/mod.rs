@@ -50,9 +50,6 @@ pub(crate) struct Serving {
     pub(crate) connections_max: usize,
 }
 
-/// A probe is given so much time where neither its module nor the scraper says anything.
-const LONGEST: Duration = Duration::from_secs(120);
-
 /// What is under way when the end is asked for has so much time.
 const GRACE: Duration = Duration::from_secs(10);
 

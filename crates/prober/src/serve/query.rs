@@ -5,8 +5,10 @@ use std::time::Duration;
 use oneloop_http::proto::Headers;
 use url::form_urlencoded;
 
-use super::LONGEST;
 use crate::modules::DEFAULT;
+
+/// A probe is given so much time where neither its module nor the scraper says anything.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// Longer than this is no target, module or host name.
 pub(super) const LONGEST_VALUE: usize = 2_048;

@@ -167,6 +167,22 @@ fn use_vc_means_tcp_from_the_start() {
 }
 
 #[test]
+fn a_format_error_that_counts_an_opt_record_which_it_does_not_hold_is_understood() {
+    run(async {
+        let server = NameServer::start(|asked| match asked.edns {
+            true => {
+                let mut bytes = asked.reply(FORMERR, &[]);
+                bytes[11] = 1; // the query's count of additional records, without the record
+                vec![Send(bytes)]
+            }
+            false => vec![Send(asked.address(1))],
+        })?;
+        assert_eq!(texts(server.resolver().resolve("www.example", Family::V4).await), ["192.0.2.1"]);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_server_without_edns_is_asked_once_without_it() {
     run(async {
         let server = NameServer::start(|asked| match asked.edns {
@@ -190,7 +206,7 @@ fn a_server_on_ipv6_is_asked_from_ipv6() {
             return Ok(());
         };
         let resolver = resolver_of([socket.local_addr()?]).build();
-        drop(create_task(answer_udp(socket, Rc::new(|asked| vec![Send(asked.address(1))]), Log::default())));
+        drop(create_task(answer_udp(socket.into(), Rc::new(|asked| vec![Send(asked.address(1))]), Log::default())));
         assert_eq!(texts(resolver.resolve("www.example", Family::Any).await), BOTH);
         Ok(())
     });

@@ -8,6 +8,7 @@ use crate::resolver::cache::Cache;
 use crate::resolver::error::ResolveError;
 use crate::resolver::exchange::Reply;
 use crate::resolver::message::{Addresses, RecordType};
+use crate::resolver::names::wire_name;
 
 fn cached_resolver(server: &NameServer) -> Resolver {
     resolver_of([server.address]).cache(100).build()
@@ -53,7 +54,7 @@ fn a_ttl_of_zero_serves_once_and_failures_are_not_kept() {
                 assert_eq!(server.asked.borrow().len(), before + 1, "{name} in round {round}");
             }
         }
-        assert_eq!(resolver.shared.cache.sizes(), (0, 0));
+        assert_eq!(resolver.shared.cache.borrow().sizes(), (0, 0));
         Ok(())
     });
 }
@@ -96,7 +97,7 @@ fn a_name_has_one_query_in_flight_and_a_cancelled_asker_is_replaced() {
 
         let (first, second) = (start("silent.example"), start("silent.example"));
         server.was_asked(2).await?;
-        assert_eq!(resolver.shared.cache.sizes(), (0, 1));
+        assert_eq!(resolver.shared.cache.borrow().sizes(), (0, 1));
         first.cancel();
         match first.await {
             Ok(outcome) => assert!(outcome.unwrap_err().is_cancelled()),
@@ -107,7 +108,7 @@ fn a_name_has_one_query_in_flight_and_a_cancelled_asker_is_replaced() {
         assert!(!second.done());
         second.cancel();
         drop(second.await);
-        assert_eq!(resolver.shared.cache.sizes(), (0, 0), "nobody asks any more");
+        assert_eq!(resolver.shared.cache.borrow().sizes(), (0, 0), "nobody asks any more");
         Ok(())
     });
 }
@@ -130,6 +131,56 @@ fn the_files_are_read_again_only_where_that_is_asked_for_and_when_they_have_chan
     });
 }
 
+#[test]
+fn names_that_look_the_same_as_text_do_not_share_an_answer() {
+    run(async {
+        let server = NameServer::start(|asked| match asked.name.as_str() {
+            // An alias of one label that holds a dot: as text, with the dot escaped, it is the name below.
+            "evil.example" => vec![Send(asked.reply(0, &[(CNAME, b"\x05a.b.c\x00")]))],
+            "a.b.c" => vec![Send(asked.negative(NXDOMAIN, 60))],
+            _ => vec![Send(asked.address(1))],
+        })?;
+        let resolver = cached_resolver(&server);
+        assert_eq!(kind(resolver.resolve("evil.example", Family::V4).await), ResolveErrorKind::NxDomain);
+        assert_eq!(texts(resolver.resolve(r"a\.b\.c", Family::V4).await), ["192.0.2.1"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn what_the_old_servers_say_after_the_files_have_changed_is_not_kept() {
+    run(async {
+        let path = std::env::temp_dir().join(format!("oneloop-changed-{}", std::process::id()));
+        std::fs::write(&path, "# empty\n").unwrap();
+        let answer: Rc<RefCell<Option<Vec<u8>>>> = Rc::default();
+        let held = answer.clone();
+        // The first question is held back until the files have changed, which its repetition tells.
+        let server = NameServer::start(move |asked| match asked.name.as_str() {
+            "www.example" if held.borrow().is_none() => {
+                *held.borrow_mut() = Some(asked.address_for(1, 60));
+                vec![]
+            }
+            _ => vec![Send(asked.address_for(2, 60))],
+        })?;
+        let builder = resolver_of([server.address]).cache(100).hosts_path(&path).reread(Duration::ZERO);
+        let resolver = builder.build();
+        let early = {
+            let resolver = resolver.clone();
+            create_task(async move { Ok(resolver.resolve("www.example", Family::V4).await) })
+        };
+        server.was_asked(1).await?;
+        std::fs::write(&path, "# changed, and longer\n").unwrap();
+        assert_eq!(texts(resolver.resolve("www.example", Family::V4).await), ["192.0.2.2"], "it asks for itself");
+        let client = server.asked.borrow()[0].from;
+        let late = answer.take().unwrap();
+        server.say(&late, client).await?;
+        assert_eq!(texts(early.await?), ["192.0.2.1"]);
+        assert_eq!(texts(resolver.resolve("www.example", Family::V4).await), ["192.0.2.2"]);
+        std::fs::remove_file(&path).unwrap();
+        Ok(())
+    });
+}
+
 /// The cache alone, on the virtual clock; each question counts.
 fn virtually(test: impl AsyncFnOnce(Cache, Rc<Cell<u32>>) + 'static) {
     let event_loop = oneloop::EventLoop::builder().virtual_clock(true).build().unwrap();
@@ -143,7 +194,7 @@ fn virtually(test: impl AsyncFnOnce(Cache, Rc<Cell<u32>>) + 'static) {
 
 async fn ask(cache: &Cache, asked: &Rc<Cell<u32>>, name: &str, ttl: u32) -> bool {
     let (reply, known) = cache
-        .get_or_ask(name, RecordType::A, || async {
+        .get_or_ask(&wire_name(name), RecordType::A, || async {
             asked.set(asked.get() + 1);
             Ok(Reply::Found(Addresses { addresses: vec![[192, 0, 2, 1].into()], ttl }))
         })

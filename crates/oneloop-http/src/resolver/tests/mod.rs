@@ -2,6 +2,7 @@
 
 mod answers;
 mod cache;
+mod cache_leaving;
 mod ending;
 mod going_on;
 
@@ -110,6 +111,7 @@ type Log = Rc<RefCell<Vec<Asked>>>;
 struct NameServer {
     address: SocketAddr,
     asked: Log,
+    socket: Rc<UdpSocket>,
 }
 
 impl NameServer {
@@ -117,9 +119,10 @@ impl NameServer {
     fn start(script: impl Fn(&Asked) -> Vec<Act> + 'static) -> oneloop::Result<Self> {
         let (listener, socket) = bind_both()?;
         let (address, asked, script) = (socket.local_addr()?, Log::default(), Rc::new(script) as Script);
-        drop(create_task(answer_udp(socket, script.clone(), asked.clone())));
+        let socket = Rc::new(socket);
+        drop(create_task(answer_udp(socket.clone(), script.clone(), asked.clone())));
         drop(create_task(accept_tcp(listener, script, asked.clone())));
-        Ok(Self { address, asked })
+        Ok(Self { address, asked, socket })
     }
 
     fn resolver(&self) -> Resolver {
@@ -131,6 +134,11 @@ impl NameServer {
         let mut names: Vec<_> = self.asked.borrow().iter().map(|asked| asked.name.clone()).collect();
         names.sort();
         names
+    }
+
+    /// Sends bytes that no question led to.
+    async fn say(&self, bytes: &[u8], to: SocketAddr) -> oneloop::Result<()> {
+        self.socket.send_to(bytes, to).await.map(drop)
     }
 
     /// Lets other tasks run until this many questions have come.
@@ -155,7 +163,7 @@ fn bind_both() -> oneloop::Result<(TcpListener, UdpSocket)> {
     }
 }
 
-async fn answer_udp(socket: UdpSocket, script: Script, log: Log) -> oneloop::Result<()> {
+async fn answer_udp(socket: Rc<UdpSocket>, script: Script, log: Log) -> oneloop::Result<()> {
     let elsewhere = UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let mut buffer = vec![0; 2048];
     loop {
