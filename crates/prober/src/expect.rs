@@ -134,7 +134,12 @@ impl Expectations {
         let hops = exchange.hops();
         let last = hops.last()?;
         if !last.status().is_some_and(|status| self.status.contains(status.as_u16())) {
-            return Some(self.unexpected_status(last, follows));
+            let mut failure = self.unexpected_status(last, follows);
+            // Who asks for the certificate's days wants to hear of them whatever the page says.
+            if let Some(days) = self.judge_days(last) {
+                failure.message.push_str(&format!("; {}", days.message));
+            }
+            return Some(failure);
         }
         self.judge_head(last)
             .or_else(|| self.judge_body(body))
@@ -190,11 +195,21 @@ impl Expectations {
         if self.ssl && is_ssl {
             return missed("Ssl", "the connection was encrypted".to_owned());
         }
+        self.judge_days(hop)
+    }
+
+    fn judge_days(&self, hop: &Hop) -> Option<Failure> {
         let (least, tls) = (self.cert_days?, hop.tls.as_ref()?);
         let left = Certificate::read(tls.chain.first()?).days_left(Timestamp::now());
         match left {
             Some(left) if left >= least => None,
-            Some(left) => missed("CertDays", format!("the certificate has {left} days left: expected {least} or more")),
+            Some(left) if left < 0 => {
+                missed("CertDays", format!("the certificate has expired: expected {least} days or more"))
+            }
+            Some(left) => {
+                let days = if left == 1 { "day" } else { "days" };
+                missed("CertDays", format!("the certificate has {left} {days} left: expected {least} or more"))
+            }
             None => missed("CertDays", "nobody can tell when the certificate expires".to_owned()),
         }
     }

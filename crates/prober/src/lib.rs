@@ -28,6 +28,7 @@ mod lag;
 mod limits;
 mod looking;
 mod modules;
+mod nearest;
 mod output;
 mod probe;
 mod progress;
@@ -52,11 +53,7 @@ use run::{Closing, Parts, Run, SummaryPlace, warn};
 pub fn main() -> ExitCode {
     let (task, settings) = match cli::parse(std::env::args_os().collect(), is_watched()) {
         Ok(parsed) => parsed,
-        Err(answer) => {
-            // Help goes to stdout and errors to stderr; clap knows which. Either may be closed.
-            drop(answer.print());
-            return ExitCode::from(if answer.use_stderr() { exit::USAGE } else { exit::OK });
-        }
+        Err(answer) => return ExitCode::from(tell(&answer)),
     };
     let status = match perform(task, settings) {
         Ok(run) => {
@@ -71,6 +68,20 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(status)
+}
+
+/// Prints what clap has to say: help on stdout, errors on stderr, either of which may be closed. Gives the exit status.
+fn tell(answer: &clap::Error) -> u8 {
+    let printed = answer.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        _ if answer.use_stderr() => exit::USAGE,
+        Ok(()) => exit::OK,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit::CLOSED_PIPE,
+        Err(error) => {
+            warn(&format!("cannot write to standard output: {error}"));
+            exit::USAGE
+        }
+    }
 }
 
 /// Whether a person is there who can have meant the demo by naming no URL: one at a terminal, or one who typed
@@ -88,6 +99,11 @@ fn perform(task: Task, settings: Settings) -> Result<Run, String> {
     let looking = looking::Looking::wanted(&settings);
     match task {
         Task::Probe(sources) => {
+            if let [cli::Source::Url(word)] = sources.as_slice()
+                && let Some(command) = word.to_str().and_then(cli::misspelt_command)
+            {
+                warn(&format!("'{}' is taken for a host; did you mean the command '{command}'?", word.display()));
+            }
             let parts = prepare(input::Input::open(sources)?, settings, None)?;
             on_a_loop(recording, looking, run::run(parts))
         }

@@ -83,14 +83,15 @@ impl Prober {
             // Handed on by reference: a future that is moved into another takes up room in both.
             let request = pin!(self.request(url, address, exchange));
             let mut request = pin!(oneloop::wait_for(limit, request));
-            let mut woken = false;
+            let mut stepped = None;
             poll_fn(|cx| {
                 let (turn, now) = (event_loop.collected_at(), event_loop.time());
-                match std::mem::replace(&mut woken, true) {
+                match stepped.replace(now) {
                     // No wake; it waited as `queue`.
-                    false => self.lag.first_step(turn, now),
+                    None => self.lag.first_step(turn, now),
                     // For so long, at most, has this program itself kept it waiting: the time limit keeps a timer armed.
-                    true => lag += self.lag.step(turn, now),
+                    // What it waits for it found not ready in its last step, whatever else that turn had done before.
+                    Some(last) => lag += self.lag.step(turn, now).min(now.saturating_duration_since(last)),
                 }
                 let progress = request.as_mut().poll(cx);
                 self.lag.worked(event_loop.time());
@@ -110,7 +111,10 @@ impl Prober {
             }
             Ok(read) => (self.spec.expect.judge(exchange, &read.body, self.spec.redirects.is_some()), read.sha256),
         };
-        Ok(Outcome { failure, hops: exchange.take(), started_at, queue, lag, body_sha256 })
+        let mut outcome = Outcome { failure, hops: exchange.take(), started_at, queue, lag, body_sha256 };
+        // The first step began a moment before the probe's clock did.
+        outcome.lag = outcome.lag.min(outcome.total());
+        Ok(outcome)
     }
 
     /// Is each address of a name probed by itself?
@@ -281,9 +285,10 @@ fn refused_certificate(error: &Error, hop: &Hop) -> Option<String> {
             let (depth, certificate) = first(&|certificate| certificate.not_after.is_some_and(|end| end < now))?;
             let (what, end) = (named(depth, &certificate), certificate.not_after?);
             match certificate.days_left(now)?.unsigned_abs() {
-                // Rounded down, a certificate that has just expired has been so for a day.
+                // Rounded down, one that has just expired has -1 day left.
                 0 | 1 => format!("{what} expired on {}", day(end)),
-                days => format!("{what} expired on {}, {days} days ago", day(end)),
+                2 => format!("{what} expired on {}, a day ago", day(end)),
+                days => format!("{what} expired on {}, {} days ago", day(end), days - 1),
             }
         }
         ErrorKind::TlsNotYetValid => {

@@ -44,7 +44,7 @@ pub(super) fn apply(options: &ConnectionOptions, spec: &mut Spec) -> Result<(), 
 }
 
 /// Applies the options about TLS that were given.
-pub(super) fn apply_tls(options: &TlsOptions, tls: &mut Tls) {
+pub(super) fn apply_tls(options: &TlsOptions, tls: &mut Tls) -> Result<(), String> {
     tls.insecure |= options.insecure;
     if let Some(file) = &options.cacert {
         tls.cacert = Some(Pem::File(file.clone()));
@@ -65,6 +65,12 @@ pub(super) fn apply_tls(options: &TlsOptions, tls: &mut Tls) {
         _ => {}
     }
     tls.max = options.tls_max.or(tls.max);
+    match (tls.min, tls.max) {
+        (Some(TlsVersion::Tls13), Some(TlsVersion::Tls12)) => {
+            Err("no version of TLS is left: 1.3 or newer (--tlsv1.3), and no newer than 1.2 (--tls-max)".to_owned())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The password in a URL, as it was written.

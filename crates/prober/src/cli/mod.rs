@@ -11,7 +11,8 @@ mod options;
 mod request;
 pub(crate) mod values;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::colour;
 use crate::modules::Modules;
+use crate::nearest::nearest;
 use crate::report::write_out::Template;
 use crate::serve::Serving;
 use crate::serve::allow::Allowed;
@@ -196,6 +198,11 @@ pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settin
     Ok((task, settings))
 }
 
+/// The command that a word was perhaps meant to be, which is read as a host.
+pub(crate) fn misspelt_command(word: &str) -> Option<&'static str> {
+    nearest(word, RESERVED).filter(|_| word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'))
+}
+
 /// An option (not its default) that stood on the command line and is not about looks alone.
 fn asked(command: &clap::Command, matches: &ArgMatches) -> Option<String> {
     let ids = command.get_arguments().map(|argument| argument.get_id().as_str());
@@ -209,7 +216,8 @@ fn asked(command: &clap::Command, matches: &ArgMatches) -> Option<String> {
 
 fn manual() -> std::io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    let command = Cli::command().after_help(format!("{}\n\n{}", options::EXAMPLES, options::EXIT_STATUS));
+    clap_mangen::Man::new(command).render(&mut page)?;
     Ok(page)
 }
 
@@ -280,7 +288,7 @@ fn spec(cli: &Cli, mut spec: Spec) -> Result<Spec, String> {
     spec.hash_body |= request.hash_body;
     spec.compressed |= request.compressed;
     connection::apply(connection, &mut spec)?;
-    connection::apply_tls(tls, &mut spec.tls);
+    connection::apply_tls(tls, &mut spec.tls)?;
     let expect = &mut spec.expect;
     if let Some(status) = &expectation.expect_status {
         expect.status = status.clone();
@@ -316,14 +324,15 @@ fn sources(words: Vec<OsString>) -> Result<Vec<Source>, String> {
                 }
                 return Ok(Source::Stdin);
             }
-            if let Some(path) = word.to_str().and_then(|word| word.strip_prefix('@')) {
+            // A name of a file need not be UTF-8.
+            if let Some(path) = word.as_bytes().strip_prefix(b"@") {
                 return match path {
-                    "" => Err("@ names no file".to_owned()),
-                    "-" if std::mem::replace(&mut stdin_taken, true) => {
+                    b"" => Err("@ names no file".to_owned()),
+                    b"-" if std::mem::replace(&mut stdin_taken, true) => {
                         Err("- stands twice: standard input can be read once only".to_owned())
                     }
-                    "-" => Ok(Source::Stdin),
-                    _ => Ok(Source::File(path.into())),
+                    b"-" => Ok(Source::Stdin),
+                    _ => Ok(Source::File(OsStr::from_bytes(path).into())),
                 };
             }
             match word.to_str().filter(|word| RESERVED.contains(word)) {

@@ -9,6 +9,7 @@ use regex::bytes::Regex;
 
 use super::tree::{Fault, Node, Value};
 use crate::cli::values::last_line;
+use crate::nearest::nearest;
 
 /// The entries of one mapping that have not been asked for yet.
 #[derive(Debug)]
@@ -159,8 +160,8 @@ impl Fields {
     pub(super) fn end(self, known: &[&str]) -> Result<(), Fault> {
         let Some((line, key, node)) = self.entries.into_iter().next() else { return Ok(()) };
         let path = format!("{}.{key}", self.path).trim_start_matches('.').to_owned();
-        let near = known.iter().map(|other| (distance(&key, other), other)).filter(|(far, _)| *far <= 3).min();
-        let hint = near.map(|(_, other)| format!("; did you mean {other}?")).unwrap_or_default();
+        let near = nearest(&key, known.iter().copied());
+        let hint = near.map(|other| format!("; did you mean {other}?")).unwrap_or_default();
         Err(Fault::new(if line > 0 { line } else { node.line }, format!("{path}: there is no such key{hint}")))
     }
 }
@@ -211,29 +212,6 @@ pub(super) fn go_duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(sum).ok().filter(|_| !text.is_empty())
 }
 
-/// How many letters have to be put in, taken out or changed.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut before = i;
-        let mut left = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let above = row.get(j + 1).copied().unwrap_or_default();
-            let here = (before + usize::from(x != *y)).min(above + 1).min(left + 1);
-            before = above;
-            if let Some(cell) = row.get_mut(j) {
-                *cell = left;
-            }
-            left = here;
-        }
-        if let Some(cell) = row.last_mut() {
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,11 +224,5 @@ mod tests {
         for text in ["", "5", "s", "5 s", "-1s", "5x", "1e3s"] {
             assert_eq!(go_duration(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn the_nearest_key_is_proposed() {
-        assert_eq!((distance("metod", "method"), distance("", "abc"), distance("same", "same")), (1, 3, 0));
-        assert_eq!(distance("valid_status_code", "valid_status_codes"), 1);
     }
 }

@@ -3,13 +3,11 @@
 //! Results are entries in the order of the list. HAR counts the TLS handshake into `connect` and names it again as
 //! `ssl`; what did not happen is -1. A request without a response has the status 0, and why it failed in `_error`.
 
-use serde::Serialize;
 use serde_json::json;
-use serde_json::ser::CompactFormatter;
 
 use oneloop_http::{Hop, Phase};
 
-use super::jsonl::{Printable, microseconds, redirect_url, shown, version};
+use super::jsonl::{microseconds, printable, redirect_url, shown, version};
 use super::text::header_value;
 use super::{Outcome, Render};
 use crate::escape;
@@ -21,6 +19,8 @@ use crate::spec::Spec;
 pub(super) struct Har {
     /// The fields that go out with each request, as they may be shown.
     fields: Vec<(String, String)>,
+    /// What was asked for: a redirect may have made a GET without a body of it.
+    method: String,
     body: u64,
 }
 
@@ -28,14 +28,15 @@ impl Har {
     pub(super) fn new(spec: &Spec) -> Har {
         let fields = spec.fields().into_iter();
         let fields = fields.map(|(name, value)| (name.to_owned(), header_value(name, value.as_bytes()))).collect();
-        Har { fields, body: spec.body.as_ref().map_or(0, |body| body.len() as u64) }
+        Har { fields, method: spec.method.clone(), body: spec.body.as_ref().map_or(0, |body| body.len() as u64) }
     }
 
     fn entry(&self, hop: &Hop, started_at: std::time::SystemTime, outcome: Option<&Outcome>) -> serde_json::Value {
         let phase = |phase| hop.clock.phase(phase).map(|length| length.as_nanos() as f64 / 1e6);
         let or_never = |length: Option<f64>| length.map_or(json!(-1), |length| json!(length));
-        // A phase over plain HTTP or on a kept connection took no time: it did not happen.
-        let tls = phase(Phase::Tls).filter(|length| *length > 0.0);
+        // Without TLS the phase is there and lasts for a few microseconds; here it did not happen.
+        let tls = phase(Phase::Tls);
+        let is_tls = hop.url.scheme() == "https";
         let connect = phase(Phase::Connect).map(|connect| connect + tls.unwrap_or(0.0));
         let (reused, http) = (hop.reused, version(hop).map_or(String::new(), |version| format!("HTTP/{version}")));
         let pairs = |fields: &mut dyn Iterator<Item = (String, String)>| -> Vec<_> {
@@ -63,7 +64,7 @@ impl Har {
                 "headers": pairs(&mut sent),
                 "queryString": pairs(&mut query.into_iter()),
                 "headersSize": -1,
-                "bodySize": self.body,
+                "bodySize": if hop.method.as_str() == self.method { self.body } else { 0 },
             },
             "response": {
                 "status": hop.status().map_or(0, |status| status.as_u16()),
@@ -84,7 +85,7 @@ impl Har {
                 "blocked": -1,
                 "dns": or_never(phase(Phase::Resolve).filter(|_| !reused)),
                 "connect": or_never(connect.filter(|_| !reused)),
-                "ssl": or_never(tls.filter(|_| !reused)),
+                "ssl": or_never(tls.filter(|_| is_tls && !reused)),
                 "send": phase(Phase::Send).unwrap_or(0.0),
                 "wait": phase(Phase::Wait).unwrap_or(0.0),
                 "receive": phase(Phase::Transfer).unwrap_or(0.0),
@@ -98,6 +99,25 @@ impl Har {
             fields.insert("_error".to_owned(), json!({"kind": failure.kind, "message": failure.message}));
         }
         entry
+    }
+
+    /// The entry of a URL that no request was made for.
+    fn never_sent(&self, job: &Job, failure: &crate::target::Failure, at: std::time::SystemTime) -> serde_json::Value {
+        json!({
+            "startedDateTime": microseconds(at),
+            "time": 0,
+            "request": {
+                "method": self.method, "url": &*job.target.text, "httpVersion": "", "cookies": [], "headers": [],
+                "queryString": [], "headersSize": -1, "bodySize": -1,
+            },
+            "response": {
+                "status": 0, "statusText": "", "httpVersion": "", "cookies": [], "headers": [],
+                "content": {"size": 0, "mimeType": ""}, "redirectURL": "", "headersSize": -1, "bodySize": -1,
+            },
+            "cache": {},
+            "timings": {"blocked": -1, "dns": -1, "connect": -1, "ssl": -1, "send": 0, "wait": 0, "receive": 0},
+            "_error": {"kind": failure.kind, "message": failure.message},
+        })
     }
 }
 
@@ -117,38 +137,17 @@ impl Render for Har {
             at += hop.clock.total();
         }
         if let (true, Some(failure)) = (entries.is_empty(), &outcome.failure) {
-            entries.push(never_sent(job, failure, at));
+            entries.push(self.never_sent(job, failure, at));
         }
         for (nth, entry) in entries.iter().enumerate() {
             if nth > 0 {
                 out.extend_from_slice(b",\n");
             }
-            let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable(CompactFormatter));
-            // Writing to memory does not fail.
-            drop(entry.serialize(&mut serializer));
+            printable(out, entry);
         }
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\n]}}\n");
     }
-}
-
-/// The entry of a URL that no request was made for.
-fn never_sent(job: &Job, failure: &crate::target::Failure, at: std::time::SystemTime) -> serde_json::Value {
-    json!({
-        "startedDateTime": microseconds(at),
-        "time": 0,
-        "request": {
-            "method": "GET", "url": &*job.target.text, "httpVersion": "", "cookies": [], "headers": [],
-            "queryString": [], "headersSize": -1, "bodySize": -1,
-        },
-        "response": {
-            "status": 0, "statusText": "", "httpVersion": "", "cookies": [], "headers": [],
-            "content": {"size": 0, "mimeType": ""}, "redirectURL": "", "headersSize": -1, "bodySize": -1,
-        },
-        "cache": {},
-        "timings": {"blocked": -1, "dns": -1, "connect": -1, "ssl": -1, "send": 0, "wait": 0, "receive": 0},
-        "_error": {"kind": failure.kind, "message": failure.message},
-    })
 }

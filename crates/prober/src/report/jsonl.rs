@@ -38,13 +38,7 @@ impl Json {
 
     /// Appends the object of one result.
     pub(super) fn object(&self, out: &mut Vec<u8>, job: &Job, outcome: &Outcome) {
-        let before = out.len();
-        let line = Line::new(job, outcome, &self.method);
-        let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable(CompactFormatter));
-        if line.serialize(&mut serializer).is_err() {
-            // Writing to memory does not fail and no key is anything but text: this cannot happen, and must not print half a line.
-            out.truncate(before);
-        }
+        printable(out, &Line::new(job, outcome, &self.method));
     }
 }
 
@@ -312,9 +306,19 @@ pub(crate) fn version(hop: &Hop) -> Option<String> {
     Some(format!("{:?}", head.version).trim_start_matches("HTTP/").to_owned())
 }
 
+/// Appends `value` as JSON in one line.
+pub(super) fn printable(out: &mut Vec<u8>, value: &impl Serialize) {
+    let before = out.len();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable(CompactFormatter));
+    if value.serialize(&mut serializer).is_err() {
+        // Writing to memory does not fail and no key is anything but text: this cannot happen, and must not print half a line.
+        out.truncate(before);
+    }
+}
+
 /// serde_json's compact form, with DEL and the C1 controls escaped as well: a terminal obeys those, too.
 #[derive(Debug)]
-pub(super) struct Printable(pub(super) CompactFormatter);
+struct Printable(CompactFormatter);
 
 impl Formatter for Printable {
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
@@ -335,8 +339,7 @@ mod tests {
 
     fn json(value: &impl Serialize) -> String {
         let mut out = Vec::new();
-        let mut serializer = serde_json::Serializer::with_formatter(&mut out, Printable(CompactFormatter));
-        value.serialize(&mut serializer).expect("memory takes everything");
+        printable(&mut out, value);
         String::from_utf8(out).expect("JSON is UTF-8")
     }
 

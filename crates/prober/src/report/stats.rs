@@ -30,11 +30,20 @@ pub(crate) struct Stats {
     /// The largest of their lags.
     pub(crate) worst_lag: Duration,
     /// The slowest headers and where they came from.
-    pub(crate) slowest: Option<(Duration, Box<str>)>,
+    pub(crate) slowest: Option<Slowest>,
     headers: Spread,
     lag: Spread,
     /// The times of passed probes by phase, and in all, where they are wanted.
     pub(crate) phases: Option<Box<PhaseStats>>,
+}
+
+/// The probe whose headers took longest.
+#[derive(Debug)]
+pub(crate) struct Slowest {
+    headers: Duration,
+    pub(crate) url: Box<str>,
+    /// The phase that took most of that time.
+    pub(crate) phase: Option<(Phase, Duration)>,
 }
 
 /// How the phases are spread.
@@ -126,7 +135,7 @@ impl Stats {
         }
         self.passed += 1;
         let headers = outcome.headers().unwrap_or_default();
-        self.time(headers, &target.text);
+        self.time(headers, &target.text, |phase| outcome.phase(phase));
         self.lag.count(outcome.lag);
         if let Some(stats) = &mut self.phases {
             for (phase, spread) in Phase::ALL.iter().zip(&mut stats.phases) {
@@ -137,10 +146,13 @@ impl Stats {
         }
     }
 
-    fn time(&mut self, headers: Duration, url: &str) {
+    fn time(&mut self, headers: Duration, url: &str, length: impl Fn(Phase) -> Option<Duration>) {
         self.headers.count(headers);
-        if self.slowest.as_ref().is_none_or(|(slowest, _)| headers > *slowest) {
-            self.slowest = Some((headers, url.into()));
+        if self.slowest.as_ref().is_none_or(|slowest| headers > slowest.headers) {
+            // The transfer comes after the headers.
+            let before = Phase::ALL.into_iter().filter(|phase| *phase != Phase::Transfer);
+            let phase = before.filter_map(|phase| Some((phase, length(phase)?))).max_by_key(|(_, length)| *length);
+            self.slowest = Some(Slowest { headers, url: url.into(), phase });
         }
     }
 
@@ -177,20 +189,20 @@ mod tests {
         let mut stats = Stats::new(false);
         assert_eq!(stats.headers(), None);
         for millis in 1..=1_000 {
-            stats.time(Duration::from_millis(millis), "http://a");
+            stats.time(Duration::from_millis(millis), "http://a", |_| None);
         }
         let [fastest, median, late, slowest] = stats.headers().expect("times were counted");
         for (got, truth) in [(fastest, 1.0), (median, 500.0), (late, 950.0), (slowest, 1_000.0)] {
             assert!((got / truth - 1.0_f64).abs() < 0.01, "{truth}: {got}");
         }
-        assert_eq!(stats.slowest.map(|(time, _)| time), Some(Duration::from_secs(1)));
+        assert_eq!(stats.slowest.map(|slowest| slowest.headers), Some(Duration::from_secs(1)));
         assert_eq!(stats.headers.between(0.0, 100.5), 100);
     }
 
     #[test]
     fn the_prober_is_under_suspicion_when_its_share_is_more_than_a_twentieth() {
         let mut stats = Stats::new(false);
-        stats.time(Duration::from_millis(100), "http://a");
+        stats.time(Duration::from_millis(100), "http://a", |_| None);
         stats.lag.count(Duration::from_millis(4));
         assert_eq!(stats.untrustworthy(), None);
         stats.lag.count(Duration::from_millis(9));

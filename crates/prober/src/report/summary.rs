@@ -24,6 +24,8 @@ pub(crate) struct Notes {
     pub(crate) lowered_to: Option<usize>,
     /// Probes that were under way when the run was stopped.
     pub(crate) unfinished: usize,
+    /// Whether every URL of the list was begun, or the list is probed in rounds.
+    pub(crate) all_begun: bool,
     /// Rounds that were begun.
     pub(crate) rounds: u64,
     /// Of `--until-ok`, URLs that have not passed.
@@ -61,7 +63,7 @@ impl Reporter {
         }
         drop(write!(line, ", in {:.2} s", notes.elapsed.as_secs_f64()));
         put_line(out, &line, notes);
-        if let (Some([fastest, median, late, slowest]), Some((_, url)), true) =
+        if let (Some([fastest, median, late, slowest]), Some(slow), true) =
             (stats.headers(), stats.slowest.as_ref(), stats.passed > 1)
         {
             let mut line = dim.as_bytes().to_vec();
@@ -69,7 +71,10 @@ impl Reporter {
                 line,
                 "to the headers: fastest {fastest:.2} ms, median {median:.2} ms, 95 % within {late:.2} ms, slowest {slowest:.2} ms ("
             ));
-            escape::terminal(&mut line, url);
+            escape::terminal(&mut line, &slow.url);
+            if let Some((phase, length)) = slow.phase {
+                drop(write!(line, ": {} {:.2} ms", phase.as_str(), length.as_secs_f64() * 1e3));
+            }
             drop(write!(line, "){reset}"));
             put_line(out, &line, notes);
         }
@@ -95,13 +100,10 @@ impl Reporter {
             note(format!("{left} never passed"));
         }
         if let Ending::Signal(_) = notes.ending {
-            let unfinished = notes.unfinished;
-            note(match notes.rounds {
-                0 | 1 => format!(
-                    "interrupted: {unfinished} probes were under way, and what was left of the list was not begun"
-                ),
-                _ => format!("interrupted: {unfinished} probes were under way"),
-            });
+            let probes =
+                if notes.unfinished == 1 { "1 probe was" } else { &format!("{} probes were", notes.unfinished) };
+            let left = if notes.all_begun { "" } else { ", and what was left of the list was not begun" };
+            note(format!("interrupted: {probes} under way{left}"));
         }
         self.secrets.hide(out, from);
     }
@@ -123,17 +125,21 @@ impl Reporter {
             }
             return;
         }
-        if stats.lagged > 0 {
-            note(format!(
-                "{marked}: more than 5 % of the time, at worst {worst:.1} ms, may be the prober's own and not the \
-                 server's; fewer at once measure better (--parallel-max)"
-            ));
-        }
-        if let Some((lag, median)) = stats.untrustworthy() {
-            note(format!(
-                "of the median of {median:.2} ms, {lag:.2} ms may be the prober's own, because so many are probed at once; \
-                 fewer at once measure better (--parallel-max)"
-            ));
+        // A probe alone waits for nothing of ours but the machine.
+        let advice = if count > 1 { "fewer at once measure better (--parallel-max)" } else { "this machine is busy" };
+        let of_median = stats.untrustworthy().map(|(lag, median)| format!("{lag:.2} of the median of {median:.2} ms"));
+        match (stats.lagged > 0, of_median) {
+            (true, of_median) => {
+                let of_median = of_median.filter(|_| count > 1).map(|text| format!(", and {text}")).unwrap_or_default();
+                note(format!(
+                    "{marked}: more than 5 % of the time, at worst {worst:.1} ms{of_median}, may be the prober's own and \
+                     not the server's; {advice}"
+                ));
+            }
+            (false, Some(of_median)) => {
+                note(format!("{of_median} may be the prober's own and not the server's; {advice}"))
+            }
+            (false, None) => {}
         }
     }
 }

@@ -8,16 +8,17 @@
 use std::io::Write;
 use std::time::Duration;
 
-use oneloop_http::{Hop, Phase};
+use oneloop_http::{ErrorKind, Hop, Phase};
 use url::Url;
 
-use super::jsonl::{Json, redirect_url, shown, version};
+use super::jsonl::{Json, printable, redirect_url, shown, version};
 use super::text::header_value;
 use super::{Outcome, Render};
 use crate::cli::Settings;
 use crate::escape;
 use crate::exit::curl_code;
 use crate::job::Job;
+use crate::nearest::nearest;
 
 /// A format that has been read.
 #[derive(Debug, Clone)]
@@ -171,9 +172,14 @@ fn check(name: &str) -> Result<(), String> {
     if known {
         return Ok(());
     }
-    let near =
-        VARIABLES.iter().filter(|other| other.contains(name) || name.contains(**other)).min_by_key(|other| other.len());
-    let hint = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+    let parts = ["url.", "urle."].map(|of| URL_PARTS.map(|part| format!("{of}{part}")));
+    let all = || VARIABLES.into_iter().chain(parts.as_flattened().iter().map(String::as_str));
+    let longer: Vec<_> = all().filter(|other| !name.is_empty() && other.starts_with(name)).collect();
+    let hint = match nearest(name, all()) {
+        Some(near) => format!("; did you mean '{near}'?"),
+        None if !longer.is_empty() => format!("; there are {}", longer.join(", ")),
+        None => String::new(),
+    };
     Err(format!("-w knows no variable '{}'{hint}", name.escape_debug()))
 }
 
@@ -258,7 +264,7 @@ impl WriteOut {
             "local_port" => last.and_then(|hop| hop.local).map_or(0, |local| local.port()).to_string(),
             "remote_ip" => last.and_then(|hop| hop.remote).map(|remote| remote.ip().to_string()).unwrap_or_default(),
             "remote_port" => last.and_then(|hop| hop.remote).map_or(0, |remote| remote.port()).to_string(),
-            "method" => text(last.map(|hop| hop.method.as_str())),
+            "method" => last.map_or(self.method.as_str(), |hop| hop.method.as_str()).to_owned(),
             "num_certs" => count(last.and_then(|hop| hop.tls.as_ref()).map_or(0, |tls| tls.chain.len())),
             "num_connects" => count(outcome.hops.iter().filter(|hop| !hop.reused && hop.local.is_some()).count()),
             "num_headers" => count(head.map_or(0, |head| head.headers.len())),
@@ -272,10 +278,11 @@ impl WriteOut {
             "size_header" => outcome.hops.iter().map(head_bytes).sum::<usize>().to_string(),
             "speed_download" => speed(last.map_or(0, |hop| hop.body_bytes), outcome.total()),
             "speed_upload" => speed(self.uploaded(last), outcome.total()),
-            "ssl_verify_result" => match last.and_then(|hop| hop.tls.as_ref()) {
-                Some(tls) if tls.verify_error.is_some() => "1".to_owned(),
-                _ => "0".to_owned(),
-            },
+            "ssl_verify_result" => {
+                let tls = last.and_then(|hop| hop.tls.as_ref());
+                let error = tls.and_then(|tls| tls.verify_error.as_ref());
+                error.map_or(0, |(kind, detail)| verify_result(*kind, detail)).to_string()
+            }
             "time_namelookup" => until(Phase::Resolve),
             "time_connect" => until(Phase::Connect),
             // Only a hop over TLS counts: over plain HTTP it is 0, as in curl.
@@ -315,6 +322,20 @@ impl WriteOut {
     /// Bytes of body that the last request had: none before it was sent, and none once a redirect has made it a GET.
     fn uploaded(&self, last: Option<&Hop>) -> u64 {
         last.filter(|hop| hop.request_bytes > 0 && hop.method.as_str() == self.method).map_or(0, |_| self.sent)
+    }
+}
+
+/// The number that OpenSSL has for this, and 1 for what it has no single number for (`man openssl-verification-options`).
+fn verify_result(kind: ErrorKind, detail: &str) -> u8 {
+    match (kind, detail) {
+        (ErrorKind::TlsBadSignature, _) => 7,
+        (ErrorKind::TlsNotYetValid, _) => 9,
+        (ErrorKind::TlsExpired, _) => 10,
+        (ErrorKind::TlsUntrusted, "SelfSigned") => 18,
+        (ErrorKind::TlsUntrusted, "UnknownIssuer" | "IncompleteChain") => 20,
+        (ErrorKind::TlsRevoked, _) => 23,
+        (ErrorKind::TlsWrongHost, _) => 62,
+        _ => 1,
     }
 }
 
@@ -365,16 +386,25 @@ fn certificates(out: &mut Vec<u8>, outcome: &Outcome) {
     }
 }
 
-/// The head's fields as an object of lists, as curl prints them.
+/// The head's fields as an object of lists in the order in which they came, a name a line, as curl prints them.
 fn header_json(out: &mut Vec<u8>, outcome: &Outcome) {
-    let mut fields = std::collections::BTreeMap::<String, Vec<String>>::new();
+    let mut fields = Vec::<(String, Vec<String>)>::new();
     let head = outcome.hops.last().and_then(|hop| hop.head.as_ref());
     for (name, value) in head.into_iter().flat_map(|head| head.headers.iter()) {
-        fields.entry(name.to_ascii_lowercase()).or_default().push(header_value(name, value));
+        let (name, value) = (name.to_ascii_lowercase(), header_value(name, value));
+        match fields.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, values)) => values.push(value),
+            None => fields.push((name, vec![value])),
+        }
     }
-    // Writing to memory does not fail.
-    let text = serde_json::to_string(&fields).unwrap_or_default();
-    escape::terminal(out, &text);
+    out.push(b'{');
+    for (nth, (name, values)) in fields.iter().enumerate() {
+        out.extend_from_slice(if nth > 0 { b",\n" } else { b"" });
+        printable(out, name);
+        out.push(b':');
+        printable(out, values);
+    }
+    out.extend_from_slice(b"\n}");
 }
 
 #[cfg(test)]
@@ -391,7 +421,8 @@ mod tests {
         );
         assert_eq!(parts(r"a % b %{unclosed \x"), Ok(vec![text(r"a % b %{unclosed \x")]));
         assert!(parts("%{time_totl}").is_err_and(|error| error.contains("time_totl")));
-        assert!(parts("%{time}").is_err_and(|error| error.contains("did you mean 'time_")));
+        assert!(parts("%{time_totl}").is_err_and(|error| error.ends_with("; did you mean 'time_total'?")));
+        assert!(parts("%{time}").is_err_and(|error| error.contains("; there are time_appconnect, time_connect, ")));
         assert!(parts("%{url.host} %{urle.port}").is_ok() && parts("%{url.colour}").is_err());
     }
 }

@@ -83,6 +83,7 @@ impl Engine {
             held_back: self.held_back.get(),
             lowered_to: self.lowered_to.get(),
             unfinished: self.in_flight.get() + self.again.borrow().len() + self.delayed.get(),
+            all_begun: self.input_ended.get() || self.round.get() > 0,
             rounds: self.round.get() + 1,
             never_passed: self.never_passed.get(),
             table: closing.table,

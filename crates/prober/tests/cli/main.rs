@@ -5,10 +5,12 @@ mod expectations;
 mod faults;
 mod formats;
 mod lists;
+mod newcomer;
 mod output;
 mod rounds;
 mod serve;
 mod server;
+mod usage;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

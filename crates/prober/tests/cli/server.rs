@@ -4,6 +4,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
+use oneloop_http::TlsAcceptor;
+use oneloop_http::server::{Options, Reply, Request, Response};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+
 /// A server on a port of the system's choice; it lives as long as the test process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Server {
@@ -129,4 +133,60 @@ impl Gate {
             come = self.1.wait(come).expect("no test panics with this lock");
         }
     }
+}
+
+/// A site over TLS on a loop of its own, whose certificate has so many days (and a half) to go.
+#[derive(Debug)]
+pub(crate) struct TlsSite {
+    address: SocketAddr,
+    /// The authority behind it, PEM.
+    pub(crate) ca: String,
+}
+
+impl TlsSite {
+    pub(crate) fn start(days: u64) -> TlsSite {
+        let (chain, key, ca) = certificates(days);
+        let (told, address) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            oneloop::run(async move {
+                let acceptor = TlsAcceptor::from_pem(&chain, &key)?;
+                let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+                let site = oneloop_http::server::Server::bind_tls(any_port, acceptor, Options::default(), answer)?;
+                told.send(site.local_addr()).expect("the test waits for it");
+                oneloop::get_running_loop()?.create_future::<()>().await
+            })
+        });
+        TlsSite { address: address.recv().expect("the site starts"), ca }
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.address)
+    }
+}
+
+async fn answer(request: Request) -> oneloop::Result<Reply> {
+    Ok(match request.path() {
+        "/ok" => Response::text(200, "hello").into(),
+        "/redirect" => Response::text(302, "").header("Location", "/ok").into(),
+        _ => Response::text(404, "nothing here").into(),
+    })
+}
+
+/// A chain (leaf first), the leaf's key, and the authority, all PEM.
+fn certificates(days: u64) -> (String, String, String) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
+    let now = rcgen::date_time_ymd(1970, 1, 1) + now;
+    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(DnType::CommonName, "a test's authority");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("an authority");
+    let mut leaf = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+    leaf.use_authority_key_identifier_extension = true;
+    (leaf.not_before, leaf.not_after) = (now - day, now + day / 2 + day * u32::try_from(days).expect("not that many"));
+    let key = KeyPair::generate().expect("a key");
+    let leaf = leaf.signed_by(&key, &authority).expect("a leaf");
+    (leaf.pem() + &authority.pem(), key.serialize_pem(), authority.pem())
 }

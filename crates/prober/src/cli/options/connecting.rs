@@ -29,11 +29,11 @@ pub(in crate::cli) struct ConnectionOptions {
     pub(in crate::cli) dns_servers: Vec<std::net::SocketAddr>,
 
     /// Use these addresses for a host and port
-    #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = values::library::<ResolveOverride>)]
+    #[arg(long, value_name = "H:P:ADDR", value_parser = values::library::<ResolveOverride>)]
     pub(in crate::cli) resolve: Vec<ResolveOverride>,
 
     /// Connect elsewhere for a host and port
-    #[arg(long, value_name = "HOST1:PORT1:HOST2:PORT2", value_parser = values::library::<ConnectTo>)]
+    #[arg(long, value_name = "H1:P1:H2:P2", value_parser = values::library::<ConnectTo>)]
     pub(in crate::cli) connect_to: Vec<ConnectTo>,
 
     /// Probe every address of each name, with a result for each

@@ -83,25 +83,11 @@ impl OutputOptions {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TaskOptions {
     /// Print what each task waits for on stderr, every DUR [1s]; SIGUSR1 prints it once, also without this
-    #[arg(
-        long,
-        value_name = "DUR",
-        value_parser = values::duration,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "1s"
-    )]
+    #[arg(long, value_name = "DUR", value_parser = values::duration, num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     pub(in crate::cli) tasks: Option<Duration>,
 
     /// Start a thread that says on stderr what the loop is stuck in, when one step takes longer than MS [500]
-    #[arg(
-        long,
-        value_name = "MS",
-        value_parser = values::milliseconds,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "500"
-    )]
+    #[arg(long, value_name = "MS", value_parser = values::milliseconds, num_args = 0..=1, require_equals = true, default_missing_value = "500")]
     pub(in crate::cli) watchdog: Option<Duration>,
 }
 
@@ -113,12 +99,14 @@ pub(crate) enum Format {
     /// Bars of phases on one time axis; a staircase for a single URL
     Waterfall,
     /// A JSON object a line, in the order of completion, for programs
+    #[value(alias = "ndjson")]
     Jsonl,
     /// One JSON array, in the order of the list
     Json,
     /// Comma-separated values with a line of names
     Csv,
     /// Prometheus's text format, the last result of each URL
+    #[value(alias = "prometheus")]
     Prom,
     /// JUnit's XML, for CI systems
     Junit,

@@ -22,17 +22,19 @@ pub(crate) use looks::Format;
 pub(in crate::cli) use looks::{OutputOptions, TaskOptions};
 pub(in crate::cli) use probing::{ExpectationOptions, ModuleOptions, PaceOptions, RequestOptions, RoundOptions};
 
-const EXAMPLES: &str = "\
+/// What most people want, before the list of everything.
+pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
-  prober https://example.com                        probe one URL
-  prober --format waterfall @urls.txt               which phase of which URL is slow
-  prober -L -q @urls.txt                            only the failures of a list
-  prober -L -q --cert-days 30 @urls.txt             certificates that expire within 30 days
+  prober https://example.com                           probe one URL
+  prober --format waterfall @urls.txt                  see the slowest phase of each URL of a list
+  prober -L -q @urls.txt                               print only the failures of a list
+  prober -L -q --cert-days 30 @urls.txt                find certificates that expire within 30 days
   prober -c 10 -i 1 --format csv -o 10.csv @urls.txt   ten rounds, a second apart, as CSV
-  prober --until-ok -c 60 http://localhost:8080     wait for a server, a minute at most
-  prober -q -m 5 URL || echo down                   a check in a shell script
-  prober                                            watch the built-in demo
+  prober --until-ok -c 60 http://localhost:8080        wait for a server, a minute at most
+  prober -q -m 5 URL || echo down                      a check in a shell script
+  prober demo                                          watch the built-in demo";
 
+pub(in crate::cli) const EXIT_STATUS: &str = "\
 Exit status: 0 all passed, 1 some failed, 2 usage, 130 and 143 stopped by a signal,
 141 output closed.";
 
@@ -42,8 +44,10 @@ Exit status: 0 all passed, 1 some failed, 2 usage, 130 and 143 stopped by a sign
     name = "prober",
     version,
     override_usage = "prober [OPTIONS] [URL | @FILE | -]...\n       prober demo | serve | check-config | completions | man",
-    after_help = EXAMPLES,
-    disable_help_subcommand = true,
+    help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}",
+    before_help = EXAMPLES,
+    after_help = EXIT_STATUS,
+    disable_help_flag = true,
     subcommand_help_heading = "Commands"
 )]
 pub(in crate::cli) struct Cli {
@@ -53,6 +57,11 @@ pub(in crate::cli) struct Cli {
     /// built-in demo site is probed.
     #[arg(value_name = "URL | @FILE | -")]
     pub(in crate::cli) urls: Vec<OsString>,
+
+    /// Print help; 'prober help' and the manual page say more of some options
+    // The short one for both: the long one is three times as long.
+    #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
+    help: Option<bool>,
 
     #[command(subcommand)]
     pub(in crate::cli) command: Option<Command>,

@@ -15,11 +15,11 @@ use crate::status::StatusSet;
 #[command(next_help_heading = "Rounds")]
 pub(in crate::cli) struct RoundOptions {
     /// Rounds: how often every URL is probed [default: 1; without end with -i]
-    #[arg(short = 'c', long, value_name = "N", value_parser = values::count)]
+    #[arg(short = 'c', long, value_name = "N", value_parser = values::count, allow_negative_numbers = true)]
     pub(in crate::cli) count: Option<u64>,
 
     /// From the start of a round to the start of the next [default: 1s]
-    #[arg(short = 'i', long, value_name = "DUR", value_parser = values::pause)]
+    #[arg(short = 'i', long, value_name = "DUR", value_parser = values::pause, allow_negative_numbers = true)]
     pub(in crate::cli) interval: Option<Duration>,
 
     /// Repeat failed URLs each interval until each has passed once
@@ -31,11 +31,11 @@ pub(in crate::cli) struct RoundOptions {
     pub(in crate::cli) fail_early: bool,
 
     /// Repeat a probe after a transport error, 408, 429 or 5xx, at most so often
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(in crate::cli) retry: u32,
 
     /// Wait so long before each repetition
-    #[arg(long, value_name = "DUR", default_value = "1s", value_parser = values::pause)]
+    #[arg(long, value_name = "DUR", default_value = "1s", value_parser = values::pause, allow_negative_numbers = true)]
     pub(in crate::cli) retry_delay: Duration,
 }
 
@@ -43,35 +43,35 @@ pub(in crate::cli) struct RoundOptions {
 #[command(next_help_heading = "Pace")]
 pub(in crate::cli) struct PaceOptions {
     /// Probes in flight at once, at most
-    #[arg(long, value_name = "N", default_value = "50", value_parser = values::parallelism)]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = values::parallelism, allow_negative_numbers = true)]
     pub(in crate::cli) parallel_max: usize,
 
     /// Probes in flight at once for each host and port, at most
-    #[arg(long, value_name = "N", value_parser = values::parallelism)]
+    #[arg(long, value_name = "N", value_parser = values::parallelism, allow_negative_numbers = true)]
     pub(in crate::cli) parallel_max_host: Option<usize>,
 
     /// Starts a second, at most: 10, 0.5, 10/s, 90/m
-    #[arg(long, value_name = "N/s", value_parser = values::rate)]
+    #[arg(long, value_name = "N/s", value_parser = values::rate, allow_negative_numbers = true)]
     pub(in crate::cli) rate: Option<Duration>,
 
     /// Time for each probe, redirects and body included: 10, 1.5s, 250ms, 2m [default: 10s]
-    #[arg(short = 'm', long, value_name = "DUR", value_parser = values::duration)]
+    #[arg(short = 'm', long, value_name = "DUR", value_parser = values::duration, allow_negative_numbers = true)]
     pub(in crate::cli) max_time: Option<Duration>,
 
     /// Time until the connection can carry the request: name, TCP and TLS
-    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    #[arg(long, value_name = "DUR", value_parser = values::duration, allow_negative_numbers = true)]
     pub(in crate::cli) connect_timeout: Option<Duration>,
 
     /// Time for resolving the name
-    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    #[arg(long, value_name = "DUR", value_parser = values::duration, allow_negative_numbers = true)]
     pub(in crate::cli) dns_timeout: Option<Duration>,
 
     /// Time for the TLS handshake
-    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    #[arg(long, value_name = "DUR", value_parser = values::duration, allow_negative_numbers = true)]
     pub(in crate::cli) tls_timeout: Option<Duration>,
 
     /// Time from the connection to the first byte of the response
-    #[arg(long, value_name = "DUR", value_parser = values::duration)]
+    #[arg(long, value_name = "DUR", value_parser = values::duration, allow_negative_numbers = true)]
     pub(in crate::cli) ttfb_timeout: Option<Duration>,
 }
 
@@ -107,7 +107,7 @@ pub(in crate::cli) struct RequestOptions {
     pub(in crate::cli) compressed: bool,
 
     /// Largest body that is read: 500, 64k, 10M [default: 10M]
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, allow_negative_numbers = true)]
     pub(in crate::cli) max_filesize: Option<u64>,
 
     /// Follow redirects
@@ -115,7 +115,7 @@ pub(in crate::cli) struct RequestOptions {
     pub(in crate::cli) location: bool,
 
     /// Redirects to follow, at most [default: 10]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(in crate::cli) max_redirs: Option<u32>,
 
     /// Report the SHA-256 of each body
@@ -151,7 +151,7 @@ pub(in crate::cli) struct ExpectationOptions {
     pub(in crate::cli) fail_if_not_ssl: bool,
 
     /// Fail when the certificate has fewer days left
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=36_500))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=36_500), allow_negative_numbers = true)]
     pub(in crate::cli) cert_days: Option<i64>,
 
     /// Fail what is slower: total=500ms,ttfb=200ms (also resolve, connect, tls, send, wait, transfer, headers)
