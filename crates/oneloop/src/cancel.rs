@@ -252,7 +252,9 @@ impl Cancellation {
     /// A step ends with `Pending`. True if the task must be stepped again to take a request of its own making.
     #[inline]
     pub(crate) fn suspend(&self, core: &Core) -> bool {
-        self.waiting.swap(&core.step.waiting);
+        if let Some(target) = core.step.waiting.take() {
+            self.waiting.set(Some(target));
+        }
         self.must_cancel.get() && self.send_down_own(core)
     }
 

@@ -303,7 +303,7 @@ impl Core {
             _ => return,
         };
         self.current.set(Some(id));
-        let result = self.watched(Some(id), || task.step(self));
+        let result = self.watched(|| Some(id), || task.step(self));
         self.current.set(None);
         if result != StepResult::Pending {
             drop(self.tasks.borrow_mut().try_remove(id.index as usize)); // not the last: `task` is another
@@ -376,10 +376,7 @@ impl Core {
     /// Takes a timer back, and drops what it had kept with nothing borrowed.
     pub(crate) fn cancel_timer(&self, timer: TimerId) {
         let action = self.timers.borrow_mut().remove(timer);
-        if action.is_some() {
-            self.observe(move || Event::TimerCancel { timer: timer.number() });
-        }
-        drop(action);
+        drop(action.inspect(|_| self.observe(move || Event::TimerCancel { timer: timer.number() })));
     }
 
     /// Makes this the running loop of the thread, until the guard goes.

@@ -120,7 +120,7 @@ impl Core {
     /// is reported, and the loop goes on.
     pub(crate) fn fence(&self, function: impl FnOnce()) {
         let outside = Cell::new(None);
-        let run = || context::within(&outside, || self.watched(None, function));
+        let run = || context::within(&outside, || self.watched(|| None, function));
         if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
             self.report("Exception in callback", payload);
         }

@@ -103,15 +103,20 @@ impl<T: 'static> TaskInner<T> {
         let own = core.waker_for(self.header.id, &self.header.waker);
         core.step.lend(&own.waker);
         let mut cx = task::Context::from_waker(&own.waker);
-        let poll = || context::within(&self.header.context, || future.as_mut().poll(&mut cx));
+        let mut returned = None; // what is pending is not moved out of the fence: most steps end so
+        let poll = || {
+            if let Poll::Ready(result) = context::within(&self.header.context, || future.as_mut().poll(&mut cx)) {
+                returned = Some(result);
+            }
+        };
         let polled = catch_unwind(AssertUnwindSafe(poll));
         core.step.end();
         core.take_back(own, &self.header.waker);
         let undelivered = core.step.take_thrown(core);
-        let outcome = match polled {
+        let outcome = match (polled, returned) {
             // The body is at a foreign future, and no leaf or scope of ours was there to take the cancellation.
-            Ok(Poll::Pending) if undelivered => Outcome::Cancelled(core.messages.reason_of_end(core, false)),
-            Ok(Poll::Pending) => {
+            (Ok(()), None) if undelivered => Outcome::Cancelled(core.messages.reason_of_end(core, false)),
+            (Ok(()), None) => {
                 self.future.set(Some(future));
                 if self.header.cancellation.suspend(core) {
                     core.schedule(self.header.id);
@@ -119,13 +124,13 @@ impl<T: 'static> TaskInner<T> {
                 return None;
             }
             // A request that came too late for any await beats a value, but not an error (tasks.py: __step).
-            Ok(Poll::Ready(Ok(value))) if undelivered || self.header.cancellation.must_cancel() => {
+            (Ok(()), Some(Ok(value))) if undelivered || self.header.cancellation.must_cancel() => {
                 let reason = core.messages.reason_of_end(core, !undelivered);
                 drop_fenced(value).map_or(Outcome::Cancelled(reason), Outcome::Panicked)
             }
-            Ok(Poll::Ready(Err(Error::Cancelled))) => Outcome::Cancelled(core.messages.reason_of_end(core, false)),
-            Ok(Poll::Ready(result)) => Outcome::Finished(result),
-            Err(payload) => Outcome::Panicked(payload),
+            (Ok(()), Some(Err(Error::Cancelled))) => Outcome::Cancelled(core.messages.reason_of_end(core, false)),
+            (Ok(()), Some(result)) => Outcome::Finished(result),
+            (Err(payload), _) => Outcome::Panicked(payload),
         };
         Some(drop_fenced(future).map_or(outcome, Outcome::Panicked))
     }

@@ -115,8 +115,8 @@ impl Core {
     /// Runs a step of `task`, or a callback. The observer is told of a step; in debug mode a slow one is logged. One
     /// test for both, since every step comes by.
     #[inline]
-    pub(crate) fn watched<R: Stepped>(&self, task: Option<TaskId>, run: impl FnOnce() -> R) -> R {
-        if self.debug.looks.get() { self.watch(task, run) } else { run() }
+    pub(crate) fn watched<R: Stepped>(&self, task: impl FnOnce() -> Option<TaskId>, run: impl FnOnce() -> R) -> R {
+        if self.debug.looks.get() { self.watch(task(), run) } else { run() }
     }
 
     #[cold]
