@@ -36,7 +36,7 @@ fn form(chapter: &str) -> Result<(), String> {
     const MOST_WORDS: usize = 2500;
     let words = chapter.split_whitespace().count();
     let parts = [
-        ("the questions that it answers", "\n\nAfter this chapter you can\n"),
+        ("the questions that it answers", "\n\nThis chapter answers:\n"),
         ("a picture", "\n!["),
         ("an exercise", "](../examples/exercises/"),
     ];
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_chapter_has_its_form() {
-        let chapter = "# 1\n\nAfter this chapter you can\n\n![p](p.svg)\n[x](../examples/exercises/01/README.md)\n";
+        let chapter = "# 1\n\nThis chapter answers:\n\n![p](p.svg)\n[x](../examples/exercises/01/README.md)\n";
         assert_eq!(form(chapter), Ok(()));
         assert!(form(&chapter.replace("![", "[")).is_err());
         assert!(form(&format!("{chapter}{}", "word ".repeat(2500))).is_err());

@@ -1,4 +1,4 @@
-//! Exercise 19, solved: a turn runs what was ready when it began. asyncio counts (`ntodo`), oneloop takes the queue away.
+//! Exercise 19, solved: a turn runs what was ready when it began. asyncio counts (`ntodo`), and so does oneloop.
 
 use super::check::Queue;
 
