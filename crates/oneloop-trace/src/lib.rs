@@ -33,6 +33,7 @@ mod census;
 mod chrome;
 mod fold;
 mod log;
+mod raw;
 mod recorder;
 mod report;
 mod side;

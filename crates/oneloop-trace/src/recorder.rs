@@ -1,149 +1,144 @@
 //! The observer that keeps everything, up to a limit.
 //!
 //! Job: append what the loop tells to a ring, as it comes and as cheaply as can be: the loop waits for it. What costs
-//! more (numbering wakes and sources, texts) is done when the log is asked for. Neighbours: `log.rs` has the form in which
-//! it is handed out. Invariants: memory is bounded by the capacity; what was pushed out is counted, never silent; the
-//! recorder calls nothing of the loop's but its clock.
+//! more (numbering wakes and sources, texts) is done when the log is asked for. Neighbours: `raw.rs` has an event as it is
+//! kept, `log.rs` the form in which it is handed out. Invariants: memory is bounded by the capacity; what was pushed out is
+//! counted, never silent; the recorder calls nothing of the loop's but its clock.
+//!
+//! **The clock is read where time may have passed**, since a reading costs as much as everything else about an event: when a
+//! turn, a park, a step, a span or a thread begins or ends, and for what a callback does. What a step does is stamped with
+//! the last reading before it. `cargo xtask hooks` measures the whole.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::panic::Location;
 use std::time::Instant;
 
-use oneloop::{LoopEvent, Observer, Stamp, StepResult, WaitsFor, WokenBy};
+use oneloop::{LoopEvent, Observer, Stamp, StepResult, WokenBy};
 
 use crate::log::{By, Ended, Log, On, Record, What};
+use crate::raw::{NEVER, Raw};
 
 /// Keeps the last events of a loop. Share it by `Rc`: one with the loop's builder, one to ask afterwards.
 #[derive(Debug)]
 pub struct Recorder {
     capacity: usize,
-    start: Cell<Option<Instant>>,
-    ring: RefCell<VecDeque<Raw>>,
-    dropped: Cell<u64>,
+    ring: RefCell<Ring>,
+    clock: Reading,
 }
 
 impl Default for Recorder {
-    /// Keeps the last 200,000 events: some 15 MB when full.
+    /// Keeps the last 200,000 events: some 7 MB when full.
     fn default() -> Recorder {
         Recorder::with_capacity(200_000)
     }
 }
 
 impl Recorder {
-    /// Keeps the last `capacity` events. Memory is taken as they come, not at once.
+    /// Keeps the last `capacity` events, of 32 bytes each, and what the names of tasks and threads take. Memory is taken
+    /// as they come, not at once.
     pub fn with_capacity(capacity: usize) -> Recorder {
-        let capacity = capacity.max(1);
-        Recorder { capacity, start: Cell::new(None), ring: RefCell::default(), dropped: Cell::new(0) }
+        Recorder { capacity: capacity.max(1), ring: RefCell::default(), clock: Reading::default() }
     }
 
     /// What was recorded so far, and how much was lost before it.
     pub fn log(&self) -> Log {
         let mut numbers = Numbers::default();
-        let first = self.dropped.get();
         let ring = self.ring.borrow();
-        let start = self.start.get();
-        let records = ring.iter().zip(first..).map(|(raw, n)| {
-            let since = |at: Instant| start.map_or(0, |start| at.saturating_duration_since(start).as_nanos() as u64);
-            Record { n, t: since(raw.at), turn: raw.turn, what: numbers.export(&raw.what, since) }
+        let (mut turn, mut ready, mut texts) = (ring.turn, ring.ready.iter(), ring.texts.iter());
+        let records = ring.events.iter().zip(ring.dropped..).map(|((t, raw), n)| {
+            turn += u64::from(matches!(raw, Raw::TurnBegin { .. }));
+            Record { n, t: *t, turn, what: numbers.export(raw, &mut ready, &mut texts) }
         });
-        Log { dropped: first, records: records.collect() }
-    }
-
-    fn push(&self, raw: Raw) {
-        let mut ring = self.ring.borrow_mut();
-        if ring.len() == self.capacity {
-            ring.pop_front();
-            self.dropped.set(self.dropped.get() + 1);
-        }
-        ring.push_back(raw);
+        Log { dropped: ring.dropped, records: records.collect() }
     }
 }
 
 impl Observer for Recorder {
     fn event(&self, stamp: &Stamp<'_>, event: &LoopEvent<'_>) {
-        let at = stamp.now();
-        if self.start.get().is_none() {
-            self.start.set(Some(at));
+        let t = self.clock.stamp(stamp, event);
+        let mut ring = self.ring.borrow_mut();
+        let Some(raw) = Raw::of(event, |at| self.clock.since_start(at)) else { return };
+        if ring.events.len() >= self.capacity {
+            ring.forget_oldest();
         }
-        if let Some(what) = RawWhat::of(event) {
-            self.push(Raw { at, turn: stamp.turn(), what });
+        match *event {
+            LoopEvent::TurnBegin { ready, .. } => ring.ready.extend(ready.iter().map(|task| task.number())),
+            LoopEvent::Name { name, .. } | LoopEvent::ThreadStart { name, .. } | LoopEvent::ThreadEnd { name } => {
+                ring.texts.push_back(name.into());
+            }
+            _ => {}
+        }
+        ring.events.push_back((t, raw));
+    }
+}
+
+/// The last events, and beside them what some of them have that differs in length, in the same order.
+#[derive(Debug, Default)]
+struct Ring {
+    /// With nanoseconds since the first event.
+    events: VecDeque<(u64, Raw)>,
+    /// The ready queues of the turns.
+    ready: VecDeque<u32>,
+    /// Names.
+    texts: VecDeque<Box<str>>,
+    /// How many events were pushed out, and how many turns began among them: turns are counted from 1.
+    dropped: u64,
+    turn: u64,
+}
+
+impl Ring {
+    fn forget_oldest(&mut self) {
+        self.dropped += 1;
+        match self.events.pop_front() {
+            Some((_, Raw::TurnBegin { ready, .. })) => {
+                self.turn += 1;
+                drop(self.ready.drain(..ready as usize));
+            }
+            Some((_, Raw::Name(_) | Raw::ThreadStart(_) | Raw::ThreadEnd)) => drop(self.texts.pop_front()),
+            _ => {}
         }
     }
 }
 
-#[derive(Debug)]
-struct Raw {
-    at: Instant,
-    turn: u64,
-    what: RawWhat,
+/// The last reading of the clock.
+#[derive(Debug, Default)]
+struct Reading {
+    start: Cell<Option<Instant>>,
+    last: Cell<u64>,
+    /// How many steps are on the stack.
+    steps: Cell<u32>,
 }
 
-/// An event as it came, with what it borrowed copied.
-#[derive(Debug)]
-enum RawWhat {
-    TurnBegin { ready: Box<[u32]>, timers: usize, next_deadline: Option<Instant>, registrations: usize },
-    TurnEnd,
-    Park(Option<u64>),
-    Unpark { events: usize, notified: bool },
-    IoEvent { token: usize, readable: bool, writable: bool },
-    TimerAdd { timer: u32, deadline: Instant, task: Option<u32> },
-    TimerFire(u32),
-    TimerCancel(u32),
-    Register { token: usize, readable: bool, writable: bool, task: Option<u32> },
-    Deregister(usize),
-    Spawn { task: u32, parent: Option<u32>, at: &'static Location<'static> },
-    Name { task: u32, name: Box<str> },
-    SpanBegin { task: Option<u32>, name: &'static str },
-    SpanEnd { task: Option<u32>, name: &'static str },
-    ThreadStart { name: Box<str>, why: &'static str },
-    ThreadEnd(Box<str>),
-    Await { task: Option<u32>, at: &'static Location<'static> },
-    Wait { task: Option<u32>, on: WaitsFor },
-    Wake { task: u32, by: WokenBy, coalesced: bool },
-    PollBegin(u32),
-    PollEnd(u32, StepResult),
-    Drop(u32, StepResult),
-}
+impl Reading {
+    fn stamp(&self, stamp: &Stamp<'_>, event: &LoopEvent<'_>) -> u64 {
+        if self.passes(event) {
+            self.last.set(self.since_start(stamp.now()));
+        }
+        self.last.get()
+    }
 
-impl RawWhat {
-    /// `None` for an event that is newer than this crate.
-    fn of(event: &LoopEvent<'_>) -> Option<RawWhat> {
-        Some(match *event {
-            LoopEvent::TurnBegin { ready, timers, next_deadline, registrations } => {
-                let ready = ready.iter().map(|task| task.number()).collect();
-                RawWhat::TurnBegin { ready, timers, next_deadline, registrations }
-            }
-            LoopEvent::TurnEnd => RawWhat::TurnEnd,
-            LoopEvent::Park { timeout } => RawWhat::Park(timeout.map(|time| time.as_nanos() as u64)),
-            LoopEvent::Unpark(unpark) => RawWhat::Unpark { events: unpark.events, notified: unpark.notified },
-            LoopEvent::IoEvent { token, readable, writable } => RawWhat::IoEvent { token, readable, writable },
-            LoopEvent::TimerAdd { timer, deadline, task } => {
-                RawWhat::TimerAdd { timer, deadline, task: task.map(|task| task.number()) }
-            }
-            LoopEvent::TimerFire { timer } => RawWhat::TimerFire(timer),
-            LoopEvent::TimerCancel { timer } => RawWhat::TimerCancel(timer),
-            LoopEvent::Register { token, interest, task } => {
-                let (readable, writable) = (interest.is_readable(), interest.is_writable());
-                RawWhat::Register { token, readable, writable, task: task.map(|task| task.number()) }
-            }
-            LoopEvent::Deregister { token } => RawWhat::Deregister(token),
-            LoopEvent::Spawn { task, parent, at } => {
-                RawWhat::Spawn { task: task.number(), parent: parent.map(|task| task.number()), at }
-            }
-            LoopEvent::Name { task, name } => RawWhat::Name { task: task.number(), name: name.into() },
-            LoopEvent::SpanBegin { task, name } => RawWhat::SpanBegin { task: task.map(|task| task.number()), name },
-            LoopEvent::SpanEnd { task, name } => RawWhat::SpanEnd { task: task.map(|task| task.number()), name },
-            LoopEvent::ThreadStart { name, why } => RawWhat::ThreadStart { name: name.into(), why },
-            LoopEvent::ThreadEnd { name } => RawWhat::ThreadEnd(name.into()),
-            LoopEvent::Await { task, at } => RawWhat::Await { task: task.map(|task| task.number()), at },
-            LoopEvent::Wait { task, on } => RawWhat::Wait { task: task.map(|task| task.number()), on },
-            LoopEvent::Wake { task, by, coalesced } => RawWhat::Wake { task: task.number(), by, coalesced },
-            LoopEvent::PollBegin { task } => RawWhat::PollBegin(task.number()),
-            LoopEvent::PollEnd { task, result } => RawWhat::PollEnd(task.number(), result),
-            LoopEvent::Drop { task, reason } => RawWhat::Drop(task.number(), reason),
-            _ => return None,
-        })
+    /// Whether time may have passed since the last event: else only the loop's own work has, or a part of a step.
+    fn passes(&self, event: &LoopEvent<'_>) -> bool {
+        match event {
+            LoopEvent::PollBegin { .. } => self.steps.set(self.steps.get() + 1),
+            LoopEvent::PollEnd { .. } => self.steps.set(self.steps.get().saturating_sub(1)),
+            LoopEvent::TurnBegin { .. } | LoopEvent::TurnEnd | LoopEvent::Unpark(_) => {}
+            LoopEvent::SpanBegin { .. } | LoopEvent::SpanEnd { .. } => {}
+            LoopEvent::ThreadStart { .. } | LoopEvent::ThreadEnd { .. } => {}
+            LoopEvent::Park { .. } | LoopEvent::IoEvent { .. } | LoopEvent::Drop { .. } => return false,
+            LoopEvent::Wake { by: WokenBy::Io(_), .. } => return false,
+            _ => return self.steps.get() == 0,
+        }
+        true
+    }
+
+    /// Nanoseconds since the first event; 0 for what was before.
+    fn since_start(&self, at: Instant) -> u64 {
+        let start = self.start.get().unwrap_or_else(|| {
+            self.start.set(Some(at));
+            at
+        });
+        at.saturating_duration_since(start).as_nanos() as u64
     }
 }
 
@@ -163,18 +158,6 @@ impl Numbers {
         *self.sources.entry(token).or_insert(next)
     }
 
-    fn on(&mut self, on: WaitsFor) -> On {
-        match on {
-            WaitsFor::Timer(timer) => On::Timer(timer),
-            WaitsFor::Source { token, writable: false } => On::Readable(self.source(token)),
-            WaitsFor::Source { token, writable: true } => On::Writable(self.source(token)),
-            WaitsFor::Task(task) => On::Task(task.number()),
-            WaitsFor::Line(name) => On::Line(name.into()),
-            WaitsFor::Pipe => On::Pipe,
-            _ => On::Future,
-        }
-    }
-
     fn wake(&mut self, task: u32, coalesced: bool) -> u32 {
         match self.pending.get(&task) {
             Some(first) if coalesced => *first,
@@ -186,38 +169,51 @@ impl Numbers {
         }
     }
 
-    fn export(&mut self, raw: &RawWhat, since: impl Fn(Instant) -> u64) -> What {
+    fn export<'a>(
+        &mut self,
+        raw: &Raw,
+        ready: &mut impl Iterator<Item = &'a u32>,
+        texts: &mut impl Iterator<Item = &'a Box<str>>,
+    ) -> What {
+        let mut text = || texts.next().map(ToString::to_string).unwrap_or_default();
+        let some = |task| (task != 0).then_some(task);
         match *raw {
-            RawWhat::TurnBegin { ref ready, timers, next_deadline, registrations } => What::TurnBegin {
-                ready: ready.to_vec(),
-                timers,
-                next_deadline: next_deadline.map(since),
-                registrations,
+            Raw::TurnBegin { ready: count, timers, next_deadline, registrations } => What::TurnBegin {
+                ready: ready.take(count as usize).copied().collect(),
+                timers: timers as usize,
+                next_deadline: (next_deadline != NEVER).then_some(next_deadline),
+                registrations: registrations as usize,
             },
-            RawWhat::TurnEnd => What::TurnEnd,
-            RawWhat::Park(timeout) => What::Park { timeout },
-            RawWhat::Unpark { events, notified } => What::Unpark { events, notified },
-            RawWhat::IoEvent { token, readable, writable } => {
+            Raw::TurnEnd => What::TurnEnd,
+            Raw::Park(timeout) => What::Park { timeout: (timeout != NEVER).then_some(timeout) },
+            Raw::Unpark(unpark) => What::Unpark { events: unpark.events, notified: unpark.notified },
+            Raw::IoEvent { token, readable, writable } => {
                 What::IoEvent { source: self.source(token), readable, writable }
             }
-            RawWhat::TimerAdd { timer, deadline, task } => What::TimerAdd { timer, deadline: since(deadline), task },
-            RawWhat::TimerFire(timer) => What::TimerFire { timer },
-            RawWhat::TimerCancel(timer) => What::TimerCancel { timer },
-            RawWhat::Register { token, readable, writable, task } => {
-                What::Register { source: self.source(token), readable, writable, task }
+            Raw::TimerAdd { timer, deadline, task } => What::TimerAdd { timer, deadline, task: some(task) },
+            Raw::TimerFire(timer) => What::TimerFire { timer },
+            Raw::TimerCancel(timer) => What::TimerCancel { timer },
+            Raw::Register { token, readable, writable, task } => {
+                What::Register { source: self.source(token), readable, writable, task: some(task) }
             }
-            RawWhat::Deregister(token) => What::Deregister { source: self.source(token) },
-            RawWhat::Spawn { task, parent, at } => What::Spawn { task, parent, at: at.to_string() },
-            RawWhat::Name { task, ref name } => What::Name { task, name: name.to_string() },
-            RawWhat::SpanBegin { task, name } => What::SpanBegin { task, name: name.into() },
-            RawWhat::SpanEnd { task, name } => What::SpanEnd { task, name: name.into() },
-            RawWhat::ThreadStart { ref name, why } => {
-                What::ThreadStart { name: name.to_string(), why: why.to_string() }
+            Raw::Deregister(token) => What::Deregister { source: self.source(token) },
+            Raw::Spawn { task, parent, at } => What::Spawn { task, parent: some(parent), at: at.to_string() },
+            Raw::Name(task) => What::Name { task, name: text() },
+            Raw::SpanBegin { task, name } => What::SpanBegin { task: some(task), name: name.into() },
+            Raw::SpanEnd { task, name } => What::SpanEnd { task: some(task), name: name.into() },
+            Raw::ThreadStart(why) => What::ThreadStart { name: text(), why: why.to_string() },
+            Raw::ThreadEnd => What::ThreadEnd { name: text() },
+            Raw::Await { task, at } => What::Await { task: some(task), at: at.to_string() },
+            Raw::WaitTimer { task, timer } => What::Wait { task: some(task), on: On::Timer(timer) },
+            Raw::WaitSource { task, token, writable } => {
+                let source = self.source(token);
+                What::Wait { task: some(task), on: if writable { On::Writable(source) } else { On::Readable(source) } }
             }
-            RawWhat::ThreadEnd(ref name) => What::ThreadEnd { name: name.to_string() },
-            RawWhat::Await { task, at } => What::Await { task, at: at.to_string() },
-            RawWhat::Wait { task, on } => What::Wait { task, on: self.on(on) },
-            RawWhat::Wake { task, by, coalesced } => {
+            Raw::WaitTask { task, other } => What::Wait { task: some(task), on: On::Task(other) },
+            Raw::WaitFuture(task) => What::Wait { task: some(task), on: On::Future },
+            Raw::WaitLine { task, name } => What::Wait { task: some(task), on: On::Line(name.into()) },
+            Raw::WaitPipe(task) => What::Wait { task: some(task), on: On::Pipe },
+            Raw::Wake { task, by, coalesced } => {
                 let by = match by {
                     WokenBy::Io(token) => By::Io(self.source(token)),
                     WokenBy::Timer => By::Timer,
@@ -228,9 +224,9 @@ impl Numbers {
                 };
                 What::Wake { wake: self.wake(task, coalesced), task, by, coalesced }
             }
-            RawWhat::PollBegin(task) => What::PollBegin { task, wake: self.pending.remove(&task) },
-            RawWhat::PollEnd(task, result) => What::PollEnd { task, result: result.into() },
-            RawWhat::Drop(task, reason) => What::Drop { task, reason: reason.into() },
+            Raw::PollBegin(task) => What::PollBegin { task, wake: self.pending.remove(&task) },
+            Raw::PollEnd(task, result) => What::PollEnd { task, result: result.into() },
+            Raw::Drop(task, reason) => What::Drop { task, reason: reason.into() },
         }
     }
 }

@@ -17,12 +17,12 @@ const SCRIPTS: [&str; 3] =
 /// An event's name in the schema (a wait's with what it waits for), and what stands in the line of the loop's source that
 /// does it or tells of it.
 const TOLD: [(&str, &str); 25] = [
-    ("turn_begin", "core.observe_turn()"),
+    ("turn_begin", "core.observe_turn::<"),
     ("turn_end", "Event::TurnEnd"),
     ("park", "Event::Park {"),
     ("unpark", "Event::Unpark("),
     ("io_event", "Event::IoEvent {"),
-    ("timer_add", "Event::TimerAdd {"),
+    ("timer_add", "self.observe_timer("),
     ("timer_fire", "Event::TimerFire {"),
     ("timer_cancel", "Event::TimerCancel {"),
     ("register", "Event::Register {"),
@@ -32,14 +32,14 @@ const TOLD: [(&str, &str); 25] = [
     ("span_begin", "Event::SpanBegin {"),
     ("span_end", "Event::SpanEnd {"),
     ("wake", "self.observe_wake("),
-    ("poll_begin", "self.watched(Some(id)"),
-    ("poll_end", "self.watched(Some(id)"),
+    ("poll_begin", "self.watched("),
+    ("poll_end", "self.watched("),
     ("drop", "Event::Drop {"),
     ("thread_start", "Event::ThreadStart {"),
     ("thread_end", "thread_ended(&name)"),
     ("await", "Event::Await {"),
-    ("wait timer", "observe_wait(|| WaitsFor::Timer("),
-    ("wait source", "observe_wait(|| WaitsFor::source("),
+    ("wait timer", "core.observe_timer_wait("),
+    ("wait source", "core.observe_source_wait("),
     ("wait future", "observe_targets(|| [self.target.clone()])"),
     ("wait line", "observe_targets(|| [self.clone()])"),
 ];

@@ -127,8 +127,47 @@ fn a_small_ring_keeps_the_end_and_counts_what_it_lost() {
     assert_eq!(end.dropped as usize, whole.records.len() - 50);
     assert_eq!(end.records.first().map(|record| record.n), Some(end.dropped));
     assert_eq!(check(&end), Vec::<String>::new(), "what is not known is no fault");
-    let tail = &whole.records[whole.records.len() - 50..];
-    assert!(tail.iter().zip(&end.records).all(|(a, b)| (a.n, a.turn) == (b.n, b.turn)));
+}
+
+/// What differs in length (a turn's queue, a name) is kept beside the ring, and must stay with its event: also where the
+/// ring ends between the two.
+#[test]
+fn every_end_of_a_run_is_the_end_of_the_whole() {
+    let whole = schedule(7, Recorder::default());
+    for capacity in 1..whole.records.len() {
+        let end = schedule(7, Recorder::with_capacity(capacity));
+        for (a, b) in whole.records[whole.records.len() - capacity..].iter().zip(&end.records) {
+            assert_eq!((a.n, a.t, a.turn), (b.n, b.t, b.turn), "capacity {capacity}");
+            match a.what {
+                // Numbered in the order in which they appear in the log.
+                What::Wake { .. } | What::PollBegin { .. } => {}
+                _ => assert_eq!(a.what, b.what, "capacity {capacity}"),
+            }
+        }
+    }
+}
+
+/// A callback has no event of its own, and may take long: what it does must not have the time of what was before it.
+#[test]
+fn what_a_callback_does_is_stamped_after_what_it_did_before() {
+    let recorder = Rc::new(Recorder::default());
+    let event_loop = EventLoop::builder().observer(recorder.clone()).build().expect("a selector");
+    let takes = Duration::from_millis(3);
+    let inner = event_loop.clone();
+    event_loop.call_soon(move || {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < takes {}
+        let _task = inner.create_task(yield_now());
+        inner.stop();
+    });
+    event_loop.run_forever().expect("it stops");
+    let records = recorder.log().records;
+    let time = |is: fn(&What) -> bool| records.iter().find(|it| is(&it.what)).expect("an event").t;
+    let (before, after) =
+        (time(|what| matches!(what, What::Unpark { .. })), time(|what| matches!(what, What::Spawn { .. })));
+    assert!(after - before >= takes.as_nanos() as u64, "{before} {after}");
+    let falls = records.windows(2).find(|pair| pair[0].t > pair[1].t);
+    assert_eq!(falls, None, "time goes back");
 }
 
 #[test]

@@ -23,9 +23,9 @@ use crate::{
 
 impl Core {
     /// Tells the observer how things stand when a turn begins.
-    #[inline]
-    pub(crate) fn observe_turn(&self) {
-        if self.observer.is_some() {
+    #[inline(always)]
+    pub(crate) fn observe_turn<const OBSERVED: bool>(&self) {
+        if OBSERVED && self.is_observed() {
             self.tell_of_turn();
         }
     }

@@ -7,8 +7,7 @@
 //! - Callbacks run and futures are polled in `run_once`, or in what only it calls.
 //! - What becomes ready during a turn waits for the next one, behind another look at the selector: a task that wakes
 //!   itself for ever starves neither sockets nor timers.
-//! - No borrow of a part of `Core` is held while user code runs: callbacks, polls, wakers, destructors.
-//!   So any of these may call back into the loop.
+//! - No borrow of a part of `Core` is held while user code runs (callback, poll, waker, drop): it may call back.
 //! - The thread-local below says which loop runs on this thread. It is how a waker and a leaf find their loop, and
 //!   why a second run inside the first is an error at once, instead of the deadlock that `.Result` is in C#.
 //!
@@ -46,7 +45,6 @@ use crate::{
     signals::Signals,
     sync::Arc,
     task::{AnyTask, TaskInner},
-    task_ref::current_id,
     timers::{Action, TimerId, Timers},
     wakers::KeptWaker,
 };
@@ -181,12 +179,13 @@ impl LoopRef {
         self.core.check_can_run()?;
         self.core.running.set(true);
         let _entered = self.core.enter();
-        loop {
-            self.run_once()?;
-            if self.core.stopping.take() {
-                return Ok(());
-            }
-        }
+        if self.core.is_observed() { self.turn_until_stopped::<true>() } else { self.turn_until_stopped::<false>() }
+    }
+
+    #[inline(never)] // compiled twice, so that hooks cost nothing in a turn that nobody observes
+    fn turn_until_stopped<const OBSERVED: bool>(&self) -> Result<()> {
+        while !self.run_once::<OBSERVED>()? {}
+        Ok(())
     }
 }
 
@@ -200,11 +199,11 @@ impl Deref for EventLoop {
 
 // ANCHOR: run_once
 impl LoopRef {
-    /// One turn. Everything that ever runs on the loop runs from here.
-    fn run_once(&self) -> Result<()> {
+    /// One turn. Everything that ever runs on the loop runs from here. True if it is the last: `stop()` was called.
+    fn run_once<const OBSERVED: bool>(&self) -> Result<bool> {
         let core = &*self.core;
         core.turn.set(core.turn.get() + 1);
-        core.observe_turn();
+        core.observe_turn::<OBSERVED>();
 
         // 1. Park: not at all if something is ready, else until the next timer, a socket or another thread.
         let idle = core.ready.borrow().is_empty() && !core.stopping.get();
@@ -216,11 +215,11 @@ impl LoopRef {
                 Some(deadline) => Some(deadline.saturating_duration_since(core.clock.now()).min(LONGEST_PARK)),
                 None => None,
             };
-            core.observe(move || Event::Park { timeout });
+            core.observe_if::<OBSERVED>(move || Event::Park { timeout });
             core.selector.park(timeout)?;
             // 2. I/O: wake those whose sockets are ready. They are stepped in this very turn.
-            let unpark = core.selector.dispatch(core);
-            core.observe(move || Event::Unpark(unpark));
+            let unpark = core.selector.dispatch::<OBSERVED>(core);
+            core.observe_if::<OBSERVED>(move || Event::Unpark(unpark));
         }
         core.open_letters();
 
@@ -229,7 +228,7 @@ impl LoopRef {
             if core.may_jump() && core.ready.borrow().is_empty() && !core.stopping.get() {
                 core.clock.advance_to(deadline);
             }
-            core.queue_due_timers();
+            core.queue_due_timers::<OBSERVED>();
         }
 
         // 4. Run what is ready now, and nothing that becomes ready meanwhile: that stands behind.
@@ -237,15 +236,15 @@ impl LoopRef {
         for _ in 0..count {
             let next = core.ready.borrow_mut().pop_front();
             match next {
-                Some(Ready::Step(task)) => core.step(task),
+                Some(Ready::Step(task)) => core.step::<OBSERVED>(task),
                 Some(Ready::Timer(timer)) => core.fence(|| core.fire(timer)),
                 Some(Ready::Call(callback)) => core.fence(move || callback.run()),
                 Some(Ready::Notify(listener, which)) => core.fence(move || listener.run(which)),
                 None => break, // the loop was closed by what ran
             }
         }
-        core.observe(|| Event::TurnEnd);
-        Ok(())
+        core.observe_if::<OBSERVED>(|| Event::TurnEnd);
+        Ok(core.stopping.take())
     }
 }
 // ANCHOR_END: run_once
@@ -271,13 +270,13 @@ impl Core {
         self.waking.set(waking);
     }
 
-    fn queue_due_timers(&self) {
+    fn queue_due_timers<const OBSERVED: bool>(&self) {
         let now = self.clock.now();
         self.collected_at.set(now);
         let mut timers = self.timers.borrow_mut();
         while let Some(timer) = timers.pop_due(now) {
             self.push(Ready::Timer(timer));
-            self.observe(move || Event::TimerFire { timer: timer.number() });
+            self.observe_if::<OBSERVED>(move || Event::TimerFire { timer: timer.number() });
         }
     }
 
@@ -294,7 +293,7 @@ impl Core {
     }
 
     /// One step of one task: the loop's half of `TaskInner::step`.
-    pub(crate) fn step(&self, id: TaskId) {
+    pub(crate) fn step<const OBSERVED: bool>(&self, id: TaskId) {
         let task = match self.tasks.borrow().get(id.index as usize) {
             Some(slot) if slot.generation == id.generation => {
                 slot.scheduled.set(false); // before the poll: what wakes it from now on is news
@@ -307,7 +306,7 @@ impl Core {
         self.current.set(None);
         if result != StepResult::Pending {
             drop(self.tasks.borrow_mut().try_remove(id.index as usize)); // not the last: `task` is another
-            self.observe(move || Event::Drop { task: id, reason: result });
+            self.observe_if::<OBSERVED>(move || Event::Drop { task: id, reason: result });
             if Rc::strong_count(&task) == 1 {
                 self.fence(move || drop(task)); // nobody has a handle: what it returned is dropped here
             }
@@ -321,14 +320,12 @@ impl Core {
     }
 
     fn enqueue_step(&self, id: TaskId) {
+        self.observe_wake(id);
         let tasks = self.tasks.borrow();
         let Some(slot) = tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation) else { return };
-        let coalesced = slot.scheduled.replace(true);
-        drop(tasks);
-        if !coalesced {
+        if !slot.scheduled.replace(true) {
             self.ready.borrow_mut().push_back(Ready::Step(id));
         }
-        self.observe_wake(id, coalesced);
     }
 
     /// Queues something. A closed loop drops it instead, since it could hold the loop and be held by it for ever.
@@ -368,9 +365,8 @@ impl Core {
     }
 
     pub(crate) fn add_timer(&self, when: Instant, action: Action) -> TimerId {
-        let timer = if self.closed.get() { TimerId::NEVER } else { self.timers.borrow_mut().add(when, action) };
-        self.observe(move || Event::TimerAdd { timer: timer.number(), deadline: when, task: current_id() });
-        timer
+        self.observe_timer(when);
+        if self.closed.get() { TimerId::NEVER } else { self.timers.borrow_mut().add(when, action) }
     }
 
     /// Takes a timer back, and drops what it had kept with nothing borrowed.

@@ -23,6 +23,7 @@ use crate::{
     ready::TaskId,
     selector::Direction,
     task_ref::current_id,
+    timers::TimerId,
 };
 
 /// Is told of each event, in order.
@@ -301,10 +302,39 @@ pub fn thread_ended(name: &str) {
 }
 
 impl Core {
+    /// Whether there is somebody to tell. `cargo xtask hooks` builds without hooks, to count what they cost.
+    #[inline(always)]
+    pub(crate) fn is_observed(&self) -> bool {
+        cfg!(not(oneloop_no_hooks)) && self.observer.is_some()
+    }
+
     /// Tells the observer what the step that runs waits for.
     #[inline]
     pub(crate) fn observe_wait(&self, on: impl FnOnce() -> WaitsFor) {
         self.observe(move || Event::Wait { task: self.current.get(), on: on() });
+    }
+
+    /// Tells the observer that the step waits for a source. What it takes are plain words: a closure would be laid out in
+    /// memory before the test.
+    #[inline]
+    pub(crate) fn observe_source_wait(&self, token: Token, direction: Direction) {
+        if self.is_observed() {
+            self.tell_of_wait(WaitsFor::source(token, direction));
+        }
+    }
+
+    /// Tells the observer that the step waits for a timer.
+    #[inline]
+    pub(crate) fn observe_timer_wait(&self, timer: TimerId) {
+        if self.is_observed() {
+            self.tell_of_wait(WaitsFor::Timer(timer.number()));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_of_wait(&self, on: WaitsFor) {
+        self.observe(|| Event::Wait { task: self.current.get(), on });
     }
 
     /// Tells the observer that the step waits for these.
@@ -313,7 +343,7 @@ impl Core {
         &self,
         targets: impl FnOnce() -> I,
     ) {
-        if self.observer.is_some() {
+        if self.is_observed() {
             self.tell_of_targets(targets);
         }
     }
@@ -324,24 +354,54 @@ impl Core {
         targets().into_iter().for_each(|target| target.waits_for(&mut |on| self.observe_wait(|| on)));
     }
 
-    /// Tells the observer of a wake. The last thing that `schedule` does, so that without one there is nothing to keep.
+    /// Tells the observer of a timer that is about to be added. First, so that without an observer there is nothing to
+    /// keep meanwhile.
     #[inline]
-    pub(crate) fn observe_wake(&self, task: TaskId, coalesced: bool) {
-        if self.observer.is_some() {
-            self.tell_of_wake(task, coalesced);
+    pub(crate) fn observe_timer(&self, deadline: Instant) {
+        if self.is_observed() {
+            self.tell_of_timer(deadline);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn tell_of_wake(&self, task: TaskId, coalesced: bool) {
-        self.observe(|| Event::Wake { task, by: self.woken_by(task), coalesced });
+    fn tell_of_timer(&self, deadline: Instant) {
+        let timer = if self.closed.get() { 0 } else { self.timers.borrow().sequence as u32 + 1 };
+        self.observe(|| Event::TimerAdd { timer, deadline, task: current_id() });
+    }
+
+    /// Tells the observer of a wake, before the step is queued: first, too.
+    #[inline]
+    pub(crate) fn observe_wake(&self, task: TaskId) {
+        if self.is_observed() {
+            self.tell_of_wake(task);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_of_wake(&self, task: TaskId) {
+        let tasks = self.tasks.borrow();
+        let slot = tasks.get(task.index as usize).filter(|slot| slot.generation == task.generation);
+        let coalesced = slot.map(|slot| slot.scheduled.get());
+        drop(tasks);
+        if let Some(coalesced) = coalesced {
+            self.observe(|| Event::Wake { task, by: self.woken_by(task), coalesced });
+        }
+    }
+
+    /// Tells the observer, in the one of two compilations of a turn that is for a loop that has one.
+    #[inline(always)]
+    pub(crate) fn observe_if<'a, const OBSERVED: bool>(&self, event: impl FnOnce() -> Event<'a>) {
+        if OBSERVED {
+            self.observe(event);
+        }
     }
 
     /// Tells the observer, if there is one: else this is one test.
     #[inline]
     pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
-        if self.observer.is_some() {
+        if self.is_observed() {
             self.tell_observer(event);
         }
     }
@@ -356,8 +416,10 @@ impl Core {
     }
 
     /// What the selector wakes from now on, it wakes for this source.
-    pub(crate) fn woken_by_io(&self, token: Token) {
-        self.waking.set(WokenBy::Io(token.0));
+    pub(crate) fn woken_by_io<const OBSERVED: bool>(&self, token: Token) {
+        if OBSERVED {
+            self.waking.set(WokenBy::Io(token.0));
+        }
     }
 
     /// Who wakes `task` now.

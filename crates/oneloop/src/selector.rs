@@ -30,7 +30,7 @@ use crate::{
     error::{Error, Result},
     event_loop::{Core, running},
     handle::Listener,
-    observer::{Event, Unpark, WaitsFor},
+    observer::{Event, Unpark},
     ready::{Ready, Sleeper},
     task_ref::current_id,
     waiters::Waiters,
@@ -121,6 +121,7 @@ impl Selector {
     }
 
     /// Waits for readiness: the one place in which the loop may block. A signal that interrupts it ends it early.
+    #[inline(always)]
     pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
         // Named, so that the borrows end here: a match would hold them through its arms.
         let polled = self.poll.borrow_mut().as_mut().map(|poll| poll.poll(&mut self.events.borrow_mut(), timeout));
@@ -134,7 +135,7 @@ impl Selector {
     }
 
     /// Sets the bits of what is ready and wakes those who wait for it: the I/O phase of a turn.
-    pub(crate) fn dispatch(&self, core: &Core) -> Unpark {
+    pub(crate) fn dispatch<const OBSERVED: bool>(&self, core: &Core) -> Unpark {
         let mut unpark = Unpark::default();
         for event in self.events.borrow().iter() {
             if event.token() == WAKER {
@@ -147,8 +148,8 @@ impl Selector {
             let write_ended = failed || event.is_write_closed();
             let readable = read_ended || event.is_readable();
             let writable = write_ended || event.is_writable();
-            core.observe(|| Event::IoEvent { token: event.token().0, readable, writable });
-            core.woken_by_io(event.token());
+            core.observe_if::<OBSERVED>(|| Event::IoEvent { token: event.token().0, readable, writable });
+            core.woken_by_io::<OBSERVED>(event.token());
             if readable {
                 self.set_ready(core, event.token(), Direction::Read, read_ended);
             }
@@ -240,7 +241,7 @@ impl Registration {
     fn ready_or_wait(&self, direction: Direction, waker: &Waker) -> bool {
         let ready = self.with_half(direction, |half| half.ready).unwrap_or(true);
         if !ready {
-            self.core.observe_wait(|| WaitsFor::source(self.token, direction));
+            self.core.observe_source_wait(self.token, direction);
             let sleeper = Sleeper::new(&self.core, waker);
             let old = self.with_half(direction, |half| half.waiters.wait(sleeper));
             drop(old); // with nothing borrowed: it may be foreign

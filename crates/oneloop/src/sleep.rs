@@ -19,7 +19,6 @@ use crate::{
     error::{Error, Result},
     event_loop::{Core, running},
     loop_ref::LoopRef,
-    observer::WaitsFor,
     ready::Sleeper,
     timers::{Action, TimerId},
 };
@@ -84,7 +83,7 @@ impl Sleep {
         };
         let sleeper = Sleeper::new(&core, cx.waker());
         let timer = core.add_timer(when(&core), Action::Wake(sleeper));
-        core.observe_wait(|| WaitsFor::Timer(timer.number()));
+        core.observe_timer_wait(timer);
         self.0 = State::Armed(LoopRef { core }, timer);
         Poll::Pending
     }
@@ -107,7 +106,7 @@ impl Future for Sleep {
             State::Armed(event_loop, timer) => {
                 let sleeper = Sleeper::new(&event_loop.core, cx.waker());
                 let before = event_loop.core.timers.borrow_mut().wake_instead(*timer, sleeper);
-                event_loop.core.observe_wait(|| WaitsFor::Timer(timer.number()));
+                event_loop.core.observe_timer_wait(*timer);
                 if before.is_ok() { Poll::Pending } else { Poll::Ready(Ok(())) }
             }
         }

@@ -96,7 +96,7 @@ impl Core {
         debug_assert!(matches!(queued, Some(Ready::Step(step)) if step == id));
         let current = self.current.replace(None);
         let outer = self.step.set_aside();
-        self.step(id);
+        self.step::<true>(id);
         self.step.resume(outer);
         self.current.set(current);
     }

@@ -64,7 +64,7 @@ pub(crate) struct Timers {
     pub(crate) heap: BinaryHeap<Reverse<Entry>>,
     pub(crate) slots: Slab<Slot>,
     /// How many timers were ever added: the tie-breaker, and the source of generations.
-    sequence: u64,
+    pub(crate) sequence: u64,
     /// Entries of the heap whose slot is gone.
     dead: usize,
 }

@@ -15,6 +15,7 @@ mod server;
 mod table;
 mod works;
 
+pub(crate) use counts::instructions;
 use table::Report;
 
 const USAGE: &str = "\

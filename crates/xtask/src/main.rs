@@ -13,6 +13,7 @@ mod conformance_mutants;
 mod docs;
 mod fences;
 mod fuzz;
+mod hooks;
 mod ladder;
 mod lines;
 mod links;
@@ -38,6 +39,7 @@ usage: cargo xtask COMMAND
   ci [STEP]...     run every check, or only the steps that are named; --list lists them
   ci --record      write the number of tests there are now to .ci/expected-tests
   bench [CASE]...  measure against the peers; --help has its options
+  hooks            what hooks cost a loop that nobody watches, in instructions, and a recorder an event, in ns
   recorded [NN]... record some trios in three languages, and write a page of each to target/recorded
   mutants [NAME].. plant ten faults in a copy of the loop, one by one, and say what catches each
   parity [NN]...   run the trios in Python, C# and Rust, and compare what they print; --help has its options
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         "ci" => ci::main(rest),
         "conformance-mutants" => conformance_mutants::main(rest),
         "docs" => docs::main(rest),
+        "hooks" => hooks::main(rest),
         "mutants" => mutants::main(rest),
         "parity" => parity::main(rest),
         "recorded" => recorded::main(rest),

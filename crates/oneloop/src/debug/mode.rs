@@ -104,8 +104,17 @@ impl DebugMode {
 }
 
 impl Core {
-    /// Tells the observer of a new task, and in debug mode notes where it was made.
+    /// Tells the observer of a new task, and in debug mode notes where it was made. One test for both.
+    #[inline]
     pub(crate) fn made(&self, task: TaskId, at: Place) {
+        if self.debug.looks.get() {
+            self.note_made(task, at);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_made(&self, task: TaskId, at: Place) {
         self.observe(|| Event::Spawn { task, parent: current_id(), at });
         if self.debug.on.get() {
             self.debug.made_at.borrow_mut().insert(task, at);
@@ -190,8 +199,13 @@ impl Stepped for () {
 #[track_caller]
 pub(crate) fn note_await() {
     if WATCHED.get() {
-        let at = Location::caller();
-        AWAITED_AT.set(Some(at));
-        with_running(|core| core.observe(|| Event::Await { task: core.current.get(), at }));
+        awaits(Location::caller());
     }
+}
+
+#[cold]
+#[inline(never)]
+fn awaits(at: Place) {
+    AWAITED_AT.set(Some(at));
+    with_running(|core| core.observe(|| Event::Await { task: core.current.get(), at }));
 }
