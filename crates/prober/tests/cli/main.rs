@@ -11,6 +11,7 @@ mod rounds;
 mod serve;
 mod server;
 mod usage;
+mod write_out;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
