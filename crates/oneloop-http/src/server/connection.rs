@@ -13,7 +13,7 @@ use oneloop::{
     wait_for,
 };
 
-use super::{Handler, Options, Presence, RawConnection, Request, Response, messages::*};
+use super::{BoxFuture, Handler, Options, Presence, RawConnection, Request, Response, messages::*};
 use crate::Stream;
 use crate::proto::{
     BodyLength, Framing, Headers, ProtoError, ProtoErrorKind, RequestEvent, RequestReader, ResponseLine, write_chunk,
@@ -57,8 +57,9 @@ pub(super) async fn serve<S: Stream + 'static>(
             Err(Refused::Stream(error)) => return Err(error),
         };
         let (head_request, version) = (request.method == Method::HEAD, request.version);
-        let reply = match (handler.0)(request).await {
-            Ok(reply) => reply.0,
+        let reply = match connection.handled((handler.0)(request)).await {
+            Ok(Some(reply)) => reply.0,
+            Ok(None) => return Ok(()),
             Err(error) if error.is_cancelled() => return Err(error),
             Err(_) => ReplyKind::Response(Response::text(500, "the handler failed\n")),
         };
@@ -155,6 +156,31 @@ impl<S: Stream> Incoming<S> {
                 return Err(reader.eof().map_or(Refused::Stream(ended.into()), Refused::Broken));
             }
         }
+    }
+
+    /// Runs the handler; `None` when the client has gone before the end and the answer is for nobody else.
+    async fn handled(&mut self, mut handling: BoxFuture<Result<Reply>>) -> Result<Option<Reply>> {
+        // A client may send its next requests meanwhile; so much of them is read, and then no more.
+        const AHEAD: usize = 16 * 1024;
+        if !self.options.drop_when_gone {
+            return handling.await.map(Some);
+        }
+        let Incoming { stream, buffer, .. } = self;
+        poll_fn(|cx| {
+            if let Poll::Ready(reply) = handling.as_mut().poll(cx) {
+                return Poll::Ready(reply.map(Some));
+            }
+            while buffer.len() < AHEAD {
+                let mut buf = [0; 4096];
+                match ready!(stream.poll_read(cx, &mut buf)) {
+                    Ok(count) if count > 0 => buffer.extend_from_slice(&buf[..count]),
+                    Err(error) if error.is_cancelled() => return Poll::Ready(Err(error)),
+                    _ => return Poll::Ready(Ok(None)),
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// Writes a response. HEAD gets the head alone, as it would be for GET.

@@ -36,14 +36,26 @@ impl Request {
         Request { method, target, version, headers, body }
     }
 
-    /// The target up to the `?`, as it was sent: escapes are not decoded.
+    /// The target up to the `?`, as it was sent: escapes are not decoded. Of a whole URL (RFC 9112, section 3.2.2), what
+    /// stands behind its host.
     pub fn path(&self) -> &str {
-        self.target.split_once('?').map_or(&self.target, |(path, _)| path)
+        let path = self.origin_form();
+        path.split_once('?').map_or(path, |(path, _)| path)
     }
 
     /// The target after the `?`, as it was sent; empty when there is none.
     pub fn query(&self) -> &str {
-        self.target.split_once('?').map_or("", |(_, query)| query)
+        self.origin_form().split_once('?').map_or("", |(_, query)| query)
+    }
+
+    fn origin_form(&self) -> &str {
+        match self.target.split_once("://") {
+            Some(("http" | "https", rest)) => match rest.find(['/', '?']).map(|at| &rest[at..]) {
+                Some(path) if path.starts_with('/') => path,
+                _ => "/",
+            },
+            _ => &self.target,
+        }
     }
 }
 

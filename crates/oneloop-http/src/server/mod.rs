@@ -101,6 +101,10 @@ pub struct Options {
     pub write_timeout: Duration,
     /// Connections at once. More wait in the kernel's queue. 1,000 by default.
     pub max_connections: usize,
+    /// Drop the handler of a client that ends its side of the connection, or breaks it, before it has its answer. For
+    /// handlers that work for long and for nobody else. A client that sends no more and still listens gets no answer then.
+    /// False by default.
+    pub drop_when_gone: bool,
 }
 
 impl Default for Options {
@@ -111,6 +115,7 @@ impl Default for Options {
             request_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             max_connections: 1000,
+            drop_when_gone: false,
         }
     }
 }

@@ -212,6 +212,53 @@ fn a_raw_reply_does_what_it_likes() {
     });
 }
 
+#[test]
+fn a_handler_is_dropped_with_its_client_where_that_is_asked_for() {
+    struct Dropped(Rc<Cell<usize>>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    run_virtual(async {
+        for (drop_when_gone, took) in [(true, 1), (false, 10)] {
+            let dropped = Rc::new(Cell::new(0));
+            let counter = dropped.clone();
+            let handler = Handler::new(async move |_| {
+                let _dropped = Dropped(counter.clone());
+                sleep(Duration::from_secs(10)).await?;
+                Ok(Response::text(200, "late"))
+            });
+            let (mut client, server) = duplex(1 << 16);
+            let options = Options { drop_when_gone, ..Options::default() };
+            let began = now();
+            let serving = oneloop::create_task(async move { serve_connection(server, &handler, options).await });
+            // What comes early is the next request, not the end; it is read while the handler works.
+            client.write_all(get("/").repeat(2).as_bytes()).await?;
+            sleep(Duration::from_secs(1)).await?;
+            assert_eq!((dropped.get(), serving.done()), (0, false));
+            drop(client);
+            // Whoever writes to a client that has gone is told so by the stream.
+            let _ = serving.await;
+            assert_eq!((dropped.get(), (now() - began).as_secs()), (1, took), "{drop_when_gone}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_whole_url_is_a_target_like_its_path() {
+    run_virtual(async {
+        for (target, body) in [("http://h/query?a=b", "a=b"), ("https://h:1/query?u=http://x/", "u=http://x/")] {
+            let text = answer(&[get(target).as_bytes()]).await?;
+            assert!(text.ends_with(&format!("\r\n\r\n{body}")), "{target}: {text}");
+        }
+        assert!(answer(&[get("http://h").as_bytes()]).await?.contains("X-Path: /\r\n"));
+        assert!(answer(&[get("/a://b/c").as_bytes()]).await?.contains("X-Path: /a://b/c\r\n"));
+        Ok(())
+    });
+}
+
 /// Over real sockets from here on.
 fn bind() -> Result<Server> {
     Server::bind("127.0.0.1:0".parse().unwrap(), Options::default(), site)

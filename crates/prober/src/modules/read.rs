@@ -20,7 +20,7 @@ use crate::spec::{Pem, Spec, basic};
 use crate::status::StatusSet;
 
 /// Probers of blackbox_exporter's that load, and cannot be asked for.
-const OTHERS: [&str; 5] = ["tcp", "icmp", "dns", "grpc", "unix"];
+const OTHERS: [&str; 6] = ["tcp", "icmp", "dns", "grpc", "unix", "websocket"];
 
 /// All keys of `http`, for the hint at a misspelt one.
 const HTTP_KEYS: [&str; 32] = [
@@ -82,7 +82,7 @@ fn module(node: Node, path: &str) -> Result<Module, Fault> {
     let mut fields = Fields::of(node, path)?;
     let line = fields.line();
     let known = |text: &str| (text == "http" || OTHERS.contains(&text)).then(|| text.to_owned());
-    let prober = fields.parsed("prober", "http, tcp, icmp, dns, grpc or unix", known)?;
+    let prober = fields.parsed("prober", "http, tcp, icmp, dns, grpc, unix or websocket", known)?;
     let prober = prober.ok_or_else(|| Fault::new(line, format!("{path}.prober: it is missing")))?;
     let timeout = fields.duration("timeout")?.filter(|timeout| !timeout.is_zero());
     let http = fields.mapping("http")?;

@@ -112,8 +112,12 @@ pub(crate) async fn serve(serving: Serving, modules: Modules) -> oneloop::Result
         Ok(()) => warn("the configuration was loaded again"),
         Err(message) => warn(&message),
     })?;
-    let options =
-        Options { max_connections: exporter.serving.connections_max.saturating_add(TO_BE_TOLD), ..Options::default() };
+    let options = Options {
+        max_connections: exporter.serving.connections_max.saturating_add(TO_BE_TOLD),
+        // A scraper that has given up wants no probe.
+        drop_when_gone: true,
+        ..Options::default()
+    };
     for address in &exporter.serving.listen {
         let answering = exporter.clone();
         let server = Server::bind(*address, options, async move |request| answering.clone().answer(request).await)

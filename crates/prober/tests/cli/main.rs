@@ -1,5 +1,6 @@
 //! The program as a person or a script runs it: what it prints, and how it ends.
 
+mod attacks;
 mod demo;
 mod expectations;
 mod faults;

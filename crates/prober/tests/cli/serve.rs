@@ -9,15 +9,15 @@ use crate::server::{Gate, Server, respond, wait_for_hangup};
 use crate::{file, prober, scratch};
 
 /// The exporter, running until it is dropped.
-struct Exporter {
+pub(crate) struct Exporter {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// What it says after it has said where it listens.
     stderr: BufReader<std::process::ChildStderr>,
 }
 
 impl Exporter {
-    fn start(arguments: &[&str]) -> Exporter {
+    pub(crate) fn start(arguments: &[&str]) -> Exporter {
         let mut command = prober(&["serve", "--web.listen-address", "127.0.0.1:0"]);
         let mut child = command.args(arguments).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("a piped stderr"));
@@ -29,28 +29,28 @@ impl Exporter {
     }
 
     /// Status and body of the answer to a request with these lines in its head.
-    fn ask(&self, method: &str, target: &str, fields: &str) -> (u16, String) {
+    pub(crate) fn ask(&self, method: &str, target: &str, fields: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         let request = format!("{method} {target} HTTP/1.1\r\nHost: exporter\r\n{fields}Connection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("it reads");
         answer(&mut stream)
     }
 
-    fn get(&self, target: &str) -> (u16, String) {
+    pub(crate) fn get(&self, target: &str) -> (u16, String) {
         self.ask("GET", target, "")
     }
 
-    fn probe(&self, url: &str, more: &str) -> (u16, String) {
+    pub(crate) fn probe(&self, url: &str, more: &str) -> (u16, String) {
         self.get(&format!("/probe?target={}{more}", escaped(url)))
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().is_ok_and(|status| status.success()));
     }
 
     /// The next line on its stderr.
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.stderr.read_line(&mut line).expect("a line");
         line
@@ -64,7 +64,7 @@ impl Drop for Exporter {
     }
 }
 
-fn answer(stream: &mut TcpStream) -> (u16, String) {
+pub(crate) fn answer(stream: &mut TcpStream) -> (u16, String) {
     let mut text = String::new();
     // A connection that is reset after the answer has said what it had to say.
     let _ = stream.read_to_string(&mut text);
@@ -72,11 +72,11 @@ fn answer(stream: &mut TcpStream) -> (u16, String) {
     (status, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-fn has(text: &str, line: &str) -> bool {
+pub(crate) fn has(text: &str, line: &str) -> bool {
     text.lines().any(|other| other == line)
 }
 
