@@ -180,6 +180,14 @@ struct Tree<'a> {
     lines: usize,
 }
 
+/// What is still to be done while a task and those below it are drawn.
+enum Step<'a> {
+    /// Draw this one. It may have siblings: then whether it is the last of them.
+    Draw(&'a TaskNow, Option<bool>),
+    /// All below this task are drawn, and what stands before a line has so many bytes again.
+    Leave(u32, usize),
+}
+
 impl<'a> Tree<'a> {
     fn new(snapshot: &'a Snapshot) -> Tree<'a> {
         let tasks = snapshot.tasks.iter().map(|task| (task.number, task)).collect();
@@ -198,14 +206,15 @@ impl<'a> Tree<'a> {
     fn draw(mut self, out: &mut String) {
         let awaited: BTreeSet<u32> =
             self.snapshot.tasks.iter().flat_map(|task| self.below(task)).map(|task| task.number).collect();
+        let name = named(self.snapshot);
         let roots = self.snapshot.tasks.iter().filter(|task| !awaited.contains(&task.number));
         for root in roots {
-            self.task(out, root);
+            self.task(out, root, &name);
         }
         // Whoever is left stands in a circle, or below one.
         for task in &self.snapshot.tasks {
             if !self.drawn.contains(&task.number) {
-                self.task(out, task);
+                self.task(out, task, &name);
             }
         }
         if self.lines > MOST {
@@ -213,17 +222,25 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Draws a task that nobody awaits, and all below it. A chain of tasks may be longer than the stack is deep.
-    fn task(&mut self, out: &mut String, root: &'a TaskNow) {
-        // Each with its place: what stands before those below it, and whether it is the last of its siblings.
-        let mut open = vec![(root, String::new(), None::<bool>, Vec::new())];
-        let name = named(self.snapshot);
-        while let Some((task, before, last, above)) = open.pop() {
+    /// Draws a task that nobody awaits, and all below it. A chain of tasks may be longer than the stack is deep, so the way
+    /// down is kept here: who stands on it, and what stands before a line.
+    fn task(&mut self, out: &mut String, root: &'a TaskNow, name: impl Fn(u32) -> String) {
+        let mut open = vec![Step::Draw(root, None)];
+        let (mut above, mut before) = (BTreeSet::new(), String::new());
+        while let Some(step) = open.pop() {
+            let (task, last) = match step {
+                Step::Draw(task, last) => (task, last),
+                Step::Leave(task, length) => {
+                    above.remove(&task);
+                    before.truncate(length);
+                    continue;
+                }
+            };
             self.lines += 1;
-            let branch = match last {
-                None => "",
-                Some(false) => "├── ",
-                Some(true) => "└── ",
+            let (branch, bar) = match last {
+                None => ("", ""),
+                Some(false) => ("├── ", "│   "),
+                Some(true) => ("└── ", "    "),
             };
             let circle = above.contains(&task.number);
             let again = !circle && self.drawn.contains(&task.number);
@@ -239,16 +256,16 @@ impl<'a> Tree<'a> {
                 let _ = writeln!(out, "{before}{branch}{}{note}", name(task.number));
             }
             self.drawn.insert(task.number);
-            let before = match last {
-                None => before,
-                Some(false) => format!("{before}│   "),
-                Some(true) => format!("{before}    "),
-            };
-            let mut above = above;
-            above.push(task.number);
-            for (at, child) in below.iter().enumerate().rev() {
-                open.push((child, before.clone(), Some(at + 1 == below.len()), above.clone()));
+            if below.is_empty() {
+                continue;
             }
+            above.insert(task.number);
+            open.push(Step::Leave(task.number, before.len()));
+            before.push_str(bar);
+            let count = below.len();
+            open.extend(
+                below.into_iter().enumerate().rev().map(|(at, child)| Step::Draw(child, Some(at + 1 == count))),
+            );
         }
     }
 }

@@ -8,7 +8,7 @@ use oneloop::net::{AsyncReadExt, UdpSocket, duplex};
 use oneloop::{
     Event, EventLoop, Lock, Queue, Result, create_task, gather, get_running_loop, sleep, span_begin, yield_now,
 };
-use oneloop_trace::{Census, CensusReader, Doing, Snapshot, WaitNow, tasks_text};
+use oneloop_trace::{Census, CensusReader, Doing, Snapshot, TaskNow, WaitNow, tasks_text};
 
 fn observed() -> (EventLoop, CensusReader) {
     let census = Rc::new(Census::default());
@@ -185,6 +185,58 @@ fn a_chain_that_is_longer_than_the_stack_is_deep_is_drawn() {
         text.lines().next().unwrap_or_default()
     );
     assert!(text.ends_with("\nand 19802 more\n"), "{}", text.lines().last().unwrap_or_default());
+}
+
+/// A chain below each of two that await it: what stands before a line is as it was once those below are drawn, and a task
+/// is in a circle only if it stands above itself.
+#[test]
+fn a_line_is_indented_by_those_above_it_alone() {
+    let (event_loop, reader) = observed();
+    let main = async move {
+        let shared = named("shared", sleep(Duration::from_secs(1)));
+        let (one, other) = (shared.clone(), shared.clone());
+        let middle = named("middle", async move { other.await });
+        let left = named("left", async move { gather([one, middle]).await.map(drop) });
+        let right = named("right", async move { shared.await });
+        let both = named("both", async move { gather([left, right]).await.map(drop) });
+        sleep(Duration::from_millis(1)).await?;
+        let text = tasks_text(&now(&reader));
+        both.cancel();
+        Ok(text)
+    };
+    let text = event_loop.run_until_complete(main).expect("nothing fails");
+    let tree = text.split_once("who awaits whom:\n").expect("a tree").1;
+    let expected = "\
+Task-1 is running
+both (#6) awaits
+├── left (#4) awaits
+│   ├── shared (#2) waits for a timer, due in 999.0 ms
+│   └── middle (#3) awaits
+│       └── shared (#2): see above
+└── right (#5) awaits
+    └── shared (#2): see above
+";
+    assert_eq!(tree, expected);
+}
+
+/// Each of them was once a copy of the names of all: this test would not have come to its end.
+#[test]
+fn very_many_tasks_that_nobody_awaits_are_drawn() {
+    let task = |number| TaskNow {
+        number,
+        name: format!("probe {number}"),
+        doing: Doing::Scheduled,
+        since: None,
+        polls: None,
+        waits: Vec::new(),
+        span: None,
+        awaits: None,
+        at: None,
+        parent: None,
+    };
+    let tasks = (1..=100_000).map(task).collect();
+    let text = tasks_text(&Snapshot { age: None, turn: 1, tasks, timers: 0, sources: 0, threads: Vec::new() });
+    assert!(text.contains("\nprobe 200 (#200) is ready\nand 99800 more\n"), "{text}");
 }
 
 /// A task that ends, or whose loop closes, is forgotten, and with it all that it had.
