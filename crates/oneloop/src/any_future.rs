@@ -12,7 +12,6 @@ use std::{
     fmt,
     future::Future,
     hash::{Hash, Hasher},
-    panic::resume_unwind,
     pin::Pin,
     rc::{Rc, Weak},
     task::{Context, Poll},
@@ -143,13 +142,7 @@ impl<T: 'static> AnyFuture<T> {
 
     /// The result of one that is done.
     pub(crate) fn into_result(self) -> Result<T> {
-        match self.outcome() {
-            Outcome::Finished(result) => result,
-            Outcome::Cancelled(reason) => Err(reason.raise()),
-            Outcome::Panicked(payload) => resume_unwind(payload),
-            Outcome::Pending => Err(Error::InvalidState("Result is not set.")),
-            Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
-        }
+        self.outcome().into_result(Error::InvalidState("Result is not set."))
     }
 
     /// Which future it is.

@@ -19,7 +19,7 @@ use std::{
     future::Future,
     mem,
     ops::Deref,
-    panic::{Location, resume_unwind},
+    panic::Location,
     rc::{Rc, Weak},
     time::{Duration, Instant},
 };
@@ -35,7 +35,6 @@ use crate::{
     debug::DebugMode,
     error::{Error, Result},
     executor::Jobs,
-    future::Outcome,
     handle::{Callback, Listener},
     join::Task,
     loop_ref::LoopRef,
@@ -162,13 +161,7 @@ impl LoopRef {
         let ran = self.run_forever();
         this_run.set(false); // a task that outlives its run must not stop another
         ran?;
-        match future.outcome() {
-            Outcome::Finished(result) => result,
-            Outcome::Cancelled(reason) => Err(reason.raise()),
-            Outcome::Panicked(payload) => resume_unwind(payload),
-            Outcome::Pending => Err(Error::Runtime("Event loop stopped before Future completed.")),
-            Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
-        }
+        future.outcome().into_result(Error::Runtime("Event loop stopped before Future completed."))
     }
 
     /// Turns until [`stop`](LoopRef::stop) is called. Stopped before it began, it makes exactly one turn.

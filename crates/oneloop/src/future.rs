@@ -16,7 +16,6 @@ use std::{
     cell::{Cell, RefCell},
     future::Future,
     mem,
-    panic::resume_unwind,
     pin::Pin,
     rc::{Rc, Weak},
     task::{Context, Poll, Waker},
@@ -181,10 +180,7 @@ impl<T: 'static> Awaiting<T> {
                 Ok(()) => return Poll::Pending,
                 Err(error) => Err(error),
             },
-            Outcome::Finished(result) => result,
-            Outcome::Cancelled(reason) => Err(reason.raise()),
-            Outcome::Panicked(payload) => resume_unwind(payload),
-            Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
+            outcome => outcome.into_result(Error::InvalidState("Result is not set.")),
         };
         self.key = None; // there is no list any more
         Poll::Ready(result)

@@ -243,6 +243,23 @@ impl<T: Clone + 'static> Future for AwaitingRef<T> {
     }
 }
 
+impl<T> Outcome<T> {
+    /// What whoever asks for the result is given: `pending`, if there is none yet.
+    ///
+    /// # Panics
+    /// If what ended so has panicked: with the same payload.
+    #[inline]
+    pub(crate) fn into_result(self, pending: Error) -> Result<T> {
+        match self {
+            Outcome::Finished(result) => result,
+            Outcome::Cancelled(reason) => Err(reason.raise()),
+            Outcome::Panicked(payload) => resume_unwind(payload),
+            Outcome::Pending => Err(pending),
+            Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
+        }
+    }
+}
+
 /// Looks at an outcome that others may have as well.
 impl<T> FutureState<T> {
     /// A copy of the outcome, which is out of its place meanwhile: `clone` is user code, and may come back to this
@@ -269,7 +286,7 @@ impl<T> FutureState<T> {
     }
 
     /// A copy of an outcome without its value: `Taken` in place of that.
-    fn copy_without_value<U>(&self, outcome: &Outcome<U>) -> Outcome<T> {
+    pub(crate) fn copy_without_value<U, V>(&self, outcome: &Outcome<U>) -> Outcome<V> {
         match outcome {
             Outcome::Pending => Outcome::Pending,
             Outcome::Cancelled(reason) => Outcome::Cancelled(reason.tell()),
@@ -298,17 +315,11 @@ impl<T> FutureState<T> {
     where
         T: Clone,
     {
-        match self.copy() {
-            Outcome::Finished(result) => result,
-            Outcome::Cancelled(reason) => Err(reason.raise()),
-            Outcome::Panicked(payload) => resume_unwind(payload),
-            Outcome::Pending => Err(Error::InvalidState("Result is not set.")),
-            Outcome::Taken => Err(Error::InvalidState("the result was taken by another await")),
-        }
+        self.copy().into_result(Error::InvalidState("Result is not set."))
     }
 
     pub(crate) fn error(&self) -> Result<Option<Error>> {
-        match self.copy_without_value(&*self.outcome.borrow()) {
+        match self.copy_without_value::<T, T>(&self.outcome.borrow()) {
             Outcome::Finished(result) => Ok(result.err()),
             Outcome::Cancelled(reason) => Err(reason.raise()),
             Outcome::Panicked(payload) => Ok(Some(Error::other(panic_message(&*payload)))),

@@ -17,7 +17,6 @@ use std::{
 
 use crate::{
     cancel::{cancel, not_waiting_for, take_cancellation},
-    debug::panic_message,
     error::{Error, Result},
     event_loop::{Core, running},
     future::Outcome,
@@ -90,23 +89,17 @@ impl<T> Ending for TaskInner<T> {
     }
 
     fn poll_ended(&self, key: &mut Option<u32>, core: &Core, waker: &Waker) -> Poll<Outcome<()>> {
-        let ended = match &*self.state.outcome.borrow() {
-            Outcome::Pending => None,
-            Outcome::Finished(Err(error)) => Some(Outcome::Finished(Err(error.clone()))),
-            Outcome::Finished(Ok(_)) | Outcome::Taken => Some(Outcome::Finished(Ok(()))),
-            Outcome::Cancelled(reason) => Some(Outcome::Cancelled(reason.tell())),
-            Outcome::Panicked(payload) => Some(Outcome::Panicked(Box::new(panic_message(&**payload).to_owned()))),
-        };
-        match ended {
-            Some(ended) => {
-                self.state.seen.set(true);
-                Poll::Ready(ended)
-            }
-            None => {
+        let copy = self.state.copy_without_value(&self.state.outcome.borrow());
+        let ended = match copy {
+            Outcome::Pending => {
                 *key = Some(self.state.wait(*key, Sleeper::new(core, waker)));
-                Poll::Pending
+                return Poll::Pending;
             }
-        }
+            Outcome::Taken => Outcome::Finished(Ok(())),
+            ended => ended,
+        };
+        self.state.seen.set(true);
+        Poll::Ready(ended)
     }
 
     fn stop_waiting(&self, key: u32) {
@@ -309,10 +302,7 @@ impl Future for AwaitingEnd {
                 core.step.wait_for(task.clone());
                 Poll::Pending
             }
-            Poll::Ready(Outcome::Finished(result)) => Poll::Ready(result),
-            Poll::Ready(Outcome::Panicked(payload)) => std::panic::resume_unwind(payload),
-            Poll::Ready(Outcome::Cancelled(reason)) => Poll::Ready(Err(reason.raise())),
-            Poll::Ready(Outcome::Pending | Outcome::Taken) => Poll::Ready(Ok(())),
+            Poll::Ready(ended) => Poll::Ready(ended.into_result(Error::InvalidState("Result is not set."))),
         }
     }
 }
