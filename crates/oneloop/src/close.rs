@@ -66,7 +66,6 @@ impl Selector {
     /// Forgets every waiter, and returns them for the caller to drop: the loop closes.
     fn take_waiters(&self) -> Vec<(Waiters, Option<Rc<Listener>>)> {
         let mut slots = self.slots.borrow_mut();
-        let halves = slots.slab.iter_mut().flat_map(|(_, slot)| [&mut slot.read, &mut slot.write]);
-        halves.map(|half| (mem::take(&mut half.waiters), half.listener.take())).collect()
+        slots.halves().map(|(.., half)| (mem::take(&mut half.waiters), half.listener.take())).collect()
     }
 }

@@ -7,15 +7,13 @@
 //!
 //! Counterpart: `Task.get_stack`, and the `_fut_waiter` that `asyncio ps` follows.
 
-use std::{cmp::Reverse, time::Instant};
+use std::time::Instant;
 
 use crate::{
     loop_ref::LoopRef,
     observer::WaitsFor,
     ready::{Sleeper, TaskId},
-    selector::Direction,
     task_ref::TaskRef,
-    timers::Action,
     waiters::Waiter,
 };
 
@@ -55,20 +53,15 @@ impl LoopRef {
                 looks[at].waits.push((on, due));
             }
         };
-        let mut timers = self.core.timers.borrow_mut();
-        let armed: Vec<_> = timers.heap.iter().map(|Reverse(entry)| (entry.id, entry.when)).collect();
-        for (timer, when) in armed {
-            if let Some(Action::Wake(Sleeper::Task(task))) = timers.slot(timer).map(|slot| &slot.action) {
+        for (timer, when, sleeper) in self.core.timers.borrow().sleeps() {
+            if let Sleeper::Task(task) = sleeper {
                 add(*task, WaitsFor::Timer(timer.number()), Some(when));
             }
         }
-        drop(timers);
-        for (index, slot) in &mut self.core.selector.slots.borrow_mut().slab {
-            for (half, direction) in [(&mut slot.read, Direction::Read), (&mut slot.write, Direction::Write)] {
-                for waiter in half.waiters.as_mut_slice() {
-                    if let Waiter::Wake(_, Sleeper::Task(task)) = waiter {
-                        add(*task, WaitsFor::source(mio::Token(index), direction), None);
-                    }
+        for (token, direction, half) in self.core.selector.slots.borrow_mut().halves() {
+            for waiter in half.waiters.as_mut_slice() {
+                if let Waiter::Wake(_, Sleeper::Task(task)) = waiter {
+                    add(*task, WaitsFor::source(token, direction), None);
                 }
             }
         }

@@ -84,7 +84,7 @@ pub enum WaitsFor {
     Timer(u32),
     /// A source of the selector, for one of its directions.
     Source {
-        /// The source's token.
+        /// The source's token. Its upper half counts the sources that the loop has had, from 1.
         token: usize,
         /// Until it can be written to; else until it can be read from.
         writable: bool,
@@ -226,7 +226,7 @@ pub enum Event<'a> {
         /// Its name.
         name: &'a str,
     },
-    /// A task's step has come to an `.await` whose place is known: of a sleep, a task, a future, a lock, a queue.
+    /// A task's step has come to an `.await` whose place is known: of a `sleep`, a task, a settable future.
     Await {
         /// Whose; `None` in a future that no task drives.
         task: Option<TaskId>,

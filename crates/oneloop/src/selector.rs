@@ -62,10 +62,10 @@ pub(crate) struct Half {
     pub(crate) listener: Option<Rc<Listener>>,
 }
 
-pub(crate) struct Slot {
+struct Slot {
     generation: usize,
-    pub(crate) read: Half,
-    pub(crate) write: Half,
+    read: Half,
+    write: Half,
 }
 
 impl Slot {
@@ -87,13 +87,21 @@ pub(crate) struct Selector {
 
 #[derive(Default)]
 pub(crate) struct Slots {
-    pub(crate) slab: Slab<Slot>,
+    slab: Slab<Slot>,
     generation: usize,
 }
 
 impl Slots {
     fn get(&mut self, token: Token) -> Option<&mut Slot> {
         self.slab.get_mut(token.0 & INDEX_MASK).filter(|slot| slot.generation == token.0 >> HALF)
+    }
+
+    /// The sources, and each of their halves with its list of those who wait.
+    pub(crate) fn halves(&mut self) -> impl Iterator<Item = (Token, Direction, &mut Half)> {
+        self.slab.iter_mut().flat_map(|(index, Slot { generation, read, write })| {
+            let token = Token(*generation << HALF | index);
+            [(token, Direction::Read, read), (token, Direction::Write, write)]
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Timers: what is to happen when, and how long the loop may park.
 //!
 //! Job: a binary heap of deadlines, earliest first, beside a slab of what to do then. Neighbours: `event_loop.rs`
-//! asks for the next deadline before it parks and moves what is due to the ready queue after; `future.rs` (sleep)
-//! and `handle.rs` (`call_later`) add and cancel. Invariants:
+//! asks for the next deadline before it parks and moves what is due to the ready queue after; `sleep.rs` and
+//! `handle.rs` (`call_later`) add and cancel. Invariants:
 //!
 //! - Equal deadlines fire in the order in which they were added: the heap's key is (deadline, sequence). asyncio
 //!   compares the deadline alone and leaves ties to the heap's shape (`events.py: TimerHandle.__lt__`).
@@ -17,6 +17,8 @@ use std::{cmp::Reverse, collections::BinaryHeap, mem, rc::Rc, time::Instant};
 use slab::Slab;
 
 use crate::{handle::Callback, ready::Sleeper};
+
+mod look;
 
 /// Names a timer. The generation tells a timer from a later one that has inherited its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +46,7 @@ pub(crate) enum Action {
 }
 
 pub(crate) struct Slot {
-    pub(crate) action: Action,
+    action: Action,
     generation: u32,
     /// Whether the heap still holds its entry. False once it is due and queued.
     in_heap: bool,
@@ -52,16 +54,16 @@ pub(crate) struct Slot {
 
 /// The field order is the order of comparison.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Entry {
-    pub(crate) when: Instant,
+struct Entry {
+    when: Instant,
     sequence: u64,
-    pub(crate) id: TimerId,
+    id: TimerId,
 }
 
 /// Every timer of one loop.
 #[derive(Default)]
 pub(crate) struct Timers {
-    pub(crate) heap: BinaryHeap<Reverse<Entry>>,
+    heap: BinaryHeap<Reverse<Entry>>,
     pub(crate) slots: Slab<Slot>,
     /// How many timers were ever added: the tie-breaker, and the source of generations.
     pub(crate) sequence: u64,
@@ -128,12 +130,7 @@ impl Timers {
         Some(entry.id)
     }
 
-    /// How many timers wait or are due.
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    pub(crate) fn slot(&mut self, id: TimerId) -> Option<&mut Slot> {
+    fn slot(&mut self, id: TimerId) -> Option<&mut Slot> {
         self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)
     }
 
