@@ -65,7 +65,7 @@ function apply(state, record) {
       state.counts.tasks++;
       state.tasks.set(record.task, {
         name: `Task-${record.task}`, state: "waiting", parent: record.parent, at: record.at, polls: 0, wakes: 0, by: null,
-        spans: [], since: record.t, waits: [], awaits: "",
+        spans: [], since: record.t, waits: [], waited: [], awaits: "", awaited: false,
       });
       return null;
     case "name": if (task) task.name = record.name; return null;
@@ -87,14 +87,20 @@ function apply(state, record) {
       if (!task) return unless(false, "a poll of an unknown task");
       task.state = "running";
       task.polls++;
+      task.awaited = false;
+      task.waited = task.waits.map((on) => JSON.stringify(on));
       task.waits = [];
       return unless(record.wake !== null, "a poll that nobody asked for");
     }
     case "poll_end":
       without(state.running, record.task);
-      if (task && record.result === "pending") task.state = state.ready.includes(record.task) ? "scheduled" : "waiting";
+      if (task && record.result === "pending") {
+        task.state = state.ready.includes(record.task) ? "scheduled" : "waiting";
+        // The place is that of another await, unless this step has come to wait for the same thing again.
+        if (!task.awaited && !task.waits.some((on) => task.waited.includes(JSON.stringify(on)))) task.awaits = "";
+      }
       return null;
-    case "await": if (task) task.awaits = record.at; return null;
+    case "await": if (task) { task.awaits = record.at; task.awaited = true; } return null;
     case "wait": {
       if (!task) return null;
       const on = JSON.stringify(record.on);

@@ -76,13 +76,14 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A place in the source. It is written out when a snapshot is printed: not while the lock is held.
 type Place = &'static Location<'static>;
 
 #[derive(Debug, Default)]
 struct State {
     tasks: HashMap<u32, Known>,
     timers: HashMap<u32, Instant>,
-    /// Sources by token, numbered in the order of their first appearance as the recorder numbers them.
+    /// Sources by token, numbered in the order of their making. So does the recorder, if its ring has dropped nothing.
     sources: HashMap<usize, u32>,
     numbered: u32,
     began: Option<Instant>,
@@ -105,7 +106,11 @@ struct Known {
     since: Instant,
     polls: u64,
     waits: Vec<WaitsFor>,
+    /// What it had waited for when the step before ended.
+    waited: Vec<WaitsFor>,
     awaits: Option<Place>,
+    /// The step that runs, or has run last, has said where it awaits.
+    awaited: bool,
     spans: Vec<&'static str>,
 }
 
@@ -154,10 +159,11 @@ pub struct TaskNow {
     pub waits: Vec<WaitNow>,
     /// The stretch of its work that it is in: a phase of a request.
     pub span: Option<String>,
-    /// Where it awaited last.
-    pub awaits: Option<String>,
+    /// Where it awaits, if what it waits for says so: a sleep, a task, a settable future. While its step runs: where it
+    /// awaited last.
+    pub awaits: Option<&'static Location<'static>>,
     /// Where it was made.
-    pub at: Option<String>,
+    pub at: Option<&'static Location<'static>>,
     /// The task in whose step it was made.
     pub parent: Option<u32>,
 }
@@ -206,7 +212,7 @@ impl State {
             }),
             LoopEvent::ThreadStart { name, why } => self.threads.push((name.into(), why)),
             LoopEvent::ThreadEnd { name } => self.threads.retain(|(other, _)| other != name),
-            LoopEvent::Await { task, at } => self.with(task, |known| known.awaits = Some(at)),
+            LoopEvent::Await { task, at } => self.with(task, |known| (known.awaits, known.awaited) = (Some(at), true)),
             LoopEvent::Wait { task, on } => self.with(task, |known| {
                 if !known.waits.contains(&on) {
                     known.waits.push(on);
@@ -224,7 +230,8 @@ impl State {
                 self.with(Some(task), |known| {
                     (known.doing, known.since) = (Doing::Running, now);
                     known.polls += 1;
-                    known.waits.clear();
+                    known.awaited = false;
+                    known.waited = std::mem::take(&mut known.waits);
                 });
             }
             LoopEvent::PollEnd { task, result } => self.end_poll(stamp, task, result),
@@ -258,7 +265,9 @@ impl State {
             since: stamp.now(),
             polls: 0,
             waits: Vec::new(),
+            waited: Vec::new(),
             awaits: None,
+            awaited: false,
             spans: Vec::new(),
         };
         self.tasks.insert(task.number(), known);
@@ -277,6 +286,10 @@ impl State {
                 // It may have been woken during its own step.
                 let doing = if known.doing == Doing::Running { Doing::Waiting } else { known.doing };
                 (known.doing, known.since) = (doing, now);
+                // The place is that of another await, unless this step has come to wait for the same thing again.
+                if !known.awaited && !known.waits.iter().any(|on| known.waited.contains(on)) {
+                    known.awaits = None;
+                }
             });
         }
     }
@@ -300,8 +313,8 @@ impl State {
                 polls: Some(known.polls),
                 waits: if doing == Doing::Waiting { known.waits.iter().map(wait).collect() } else { Vec::new() },
                 span: known.spans.last().map(|span| (*span).to_owned()),
-                awaits: known.awaits.map(Location::to_string),
-                at: Some(known.at.to_string()),
+                awaits: known.awaits,
+                at: Some(known.at),
                 parent: known.parent,
             }
         });
@@ -332,7 +345,7 @@ impl Snapshot {
             },
             since: None,
             polls: None,
-            waits: look.waits.iter().map(|(on, due)| wait_now(on, *due, now, |token| token as u32)).collect(),
+            waits: look.waits.iter().map(|(on, due)| wait_now(on, *due, now, number_of_source)).collect(),
             span: None,
             awaits: None,
             at: None,
@@ -340,6 +353,11 @@ impl Snapshot {
         });
         Snapshot { age: None, turn: event_loop.turn(), tasks: tasks.collect(), timers, sources, threads: Vec::new() }
     }
+}
+
+/// The number of a source that a census would have given it, had it seen all since the loop was made.
+fn number_of_source(token: usize) -> u32 {
+    (token >> (usize::BITS / 2)) as u32
 }
 
 /// A wait as a snapshot has it. `source` gives the number of a source.

@@ -47,8 +47,12 @@ pub struct TaskView {
     pub spans: Vec<String>,
     /// What its last step has begun, or went on, to wait for.
     pub waits: Vec<On>,
-    /// Where in the source it awaited last, as far as that is known.
+    /// Where in the source it awaits, if what it waits for says so. While its step runs: where it awaited last.
     pub awaits: Option<String>,
+    /// What it had waited for when the step before ended.
+    waited: Vec<On>,
+    /// The step that runs, or has run last, has said where it awaits.
+    awaited: bool,
 }
 
 /// Sums over a log, which must be the same in every picture.
@@ -150,10 +154,20 @@ impl State {
             }
             What::Spawn { task, parent, at } => {
                 self.counts.tasks += 1;
-                let state = TaskState::Waiting;
-                let (name, at) = (format!("Task-{task}"), at.clone());
-                let (spans, waits, awaits, woken_by, parent) = (Vec::new(), Vec::new(), None, None, *parent);
-                let view = TaskView { name, state, parent, at, polls: 0, wakes: 0, woken_by, spans, waits, awaits };
+                let view = TaskView {
+                    name: format!("Task-{task}"),
+                    state: TaskState::Waiting,
+                    parent: *parent,
+                    at: at.clone(),
+                    polls: 0,
+                    wakes: 0,
+                    woken_by: None,
+                    spans: Vec::new(),
+                    waits: Vec::new(),
+                    awaits: None,
+                    waited: Vec::new(),
+                    awaited: false,
+                };
                 match self.tasks.insert(*task, view) {
                     None => Ok(()),
                     Some(_) => Err(format!("task {task} is made a second time")),
@@ -175,7 +189,7 @@ impl State {
             What::SpanEnd { task, name } => self.end_span(*task, name),
             What::Await { task, at } => {
                 if let Some(view) = task.and_then(|task| self.tasks.get_mut(&task)) {
-                    view.awaits = Some(at.clone());
+                    (view.awaits, view.awaited) = (Some(at.clone()), true);
                 }
                 Ok(())
             }
@@ -245,7 +259,8 @@ impl State {
         };
         let before = std::mem::replace(&mut view.state, TaskState::Running);
         view.polls += 1;
-        view.waits.clear();
+        view.awaited = false;
+        view.waited = std::mem::take(&mut view.waits);
         match before {
             TaskState::Ended(_) => Err(format!("task {task} is polled after its end")),
             _ if wake.is_none() => self.unknown(format!("task {task} is polled, and nobody woke it")),
@@ -260,6 +275,10 @@ impl State {
             && result == Ended::Pending
         {
             view.state = if queued { TaskState::Scheduled } else { TaskState::Waiting };
+            // The place is that of another await, unless this step has come to wait for the same thing again.
+            if !view.awaited && !view.waits.iter().any(|on| view.waited.contains(on)) {
+                view.awaits = None;
+            }
         }
         if top == Some(task) { Ok(()) } else { self.unknown(format!("a step of task {task} ends, and {top:?} runs")) }
     }

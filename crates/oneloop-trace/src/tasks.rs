@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::census::{Doing, Snapshot, TaskNow, WaitNow};
@@ -120,7 +121,7 @@ fn table(out: &mut String, snapshot: &Snapshot) {
     let name = named(snapshot);
     let heads = ["#", "task", "is", "since", "waits for", "doing", "polls", "awaits at", "made at"];
     let mut rows = vec![heads.map(str::to_owned)];
-    let text = |text: &Option<String>| text.as_deref().map(printable).unwrap_or_default();
+    let place = |place: Option<&Location<'_>>| place.map(|place| printable(&place.to_string())).unwrap_or_default();
     rows.extend(snapshot.tasks.iter().take(MOST).map(|task| {
         [
             task.number.to_string(),
@@ -128,10 +129,10 @@ fn table(out: &mut String, snapshot: &Snapshot) {
             doing(task).to_owned(),
             task.since.map(time).unwrap_or_default(),
             waits(task, &name),
-            text(&task.span),
+            task.span.as_deref().map(printable).unwrap_or_default(),
             task.polls.map(|polls| polls.to_string()).unwrap_or_default(),
-            text(&task.awaits),
-            text(&task.at),
+            place(task.awaits),
+            place(task.at),
         ]
     }));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

@@ -239,6 +239,49 @@ fn very_many_tasks_that_nobody_awaits_are_drawn() {
     assert!(text.contains("\nprobe 200 (#200) is ready\nand 99800 more\n"), "{text}");
 }
 
+/// Without a census a source had the number of its place, which the next source inherits.
+#[test]
+fn looking_and_a_census_name_a_source_alike() {
+    let (event_loop, reader) = observed();
+    let main = async move {
+        drop(UdpSocket::bind(([127, 0, 0, 1], 0).into())?);
+        let socket = UdpSocket::bind(([127, 0, 0, 1], 0).into())?;
+        let _task = named("socket", async move { socket.recv_from(&mut [0]).await.map(drop) });
+        sleep(Duration::from_millis(1)).await?;
+        Ok((Snapshot::look(&get_running_loop()?), now(&reader)))
+    };
+    event_loop.set_logger(|_| ());
+    let (looked, told) = event_loop.run_until_complete(main).expect("nothing fails");
+    assert_eq!(waits(&looked, "socket"), [WaitNow::Source(2, false)]);
+    assert_eq!(waits(&told, "socket"), waits(&looked, "socket"));
+}
+
+/// A lock does not say where it is awaited: once a task waits for one, the place of its sleep before is not shown.
+#[test]
+fn the_place_of_an_await_that_is_over_is_not_shown() {
+    let (event_loop, reader) = observed();
+    let main = async move {
+        let lock = Lock::new();
+        let guard = lock.acquire().await?;
+        let locks = named("locks", async move {
+            sleep(Duration::from_millis(1)).await?;
+            lock.acquire().await.map(drop)
+        });
+        let at =
+            |snapshot: &Snapshot| snapshot.tasks.iter().find(|task| task.name == "locks").and_then(|task| task.awaits);
+        yield_now().await?;
+        yield_now().await?;
+        let sleeps = at(&now(&reader)).is_some();
+        sleep(Duration::from_millis(5)).await?;
+        let seen = now(&reader);
+        assert_eq!(waits(&seen, "locks"), [WaitNow::Line("Lock.acquire")]);
+        drop(guard);
+        locks.await?;
+        Ok((sleeps, at(&seen)))
+    };
+    assert_eq!(event_loop.run_until_complete(main).expect("nothing fails"), (true, None));
+}
+
 /// A task that ends, or whose loop closes, is forgotten, and with it all that it had.
 #[test]
 fn nothing_is_kept_of_what_is_gone() {

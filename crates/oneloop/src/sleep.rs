@@ -106,8 +106,10 @@ impl Future for Sleep {
             State::Armed(event_loop, timer) => {
                 let sleeper = Sleeper::new(&event_loop.core, cx.waker());
                 let before = event_loop.core.timers.borrow_mut().wake_instead(*timer, sleeper);
-                event_loop.core.observe_timer_wait(*timer);
-                if before.is_ok() { Poll::Pending } else { Poll::Ready(Ok(())) }
+                before.map_or(Poll::Ready(Ok(())), |_| {
+                    event_loop.core.observe_timer_wait(*timer);
+                    Poll::Pending
+                })
             }
         }
     }
