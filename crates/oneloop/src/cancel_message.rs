@@ -70,8 +70,14 @@ impl Reason {
     /// The error that the current task catches now.
     pub(crate) fn raise(&self) -> Error {
         let text = self.text();
-        let there = with_running(|core| core.messages.catch(core, core.current.get(), text.cloned()));
-        if there.is_none() {
+        let in_task = with_running(|core| {
+            let task = core.current.get()?;
+            if text.is_some() || !core.messages.of.borrow().is_empty() {
+                core.messages.slot(core, task, |slot| slot.caught = text.cloned());
+            }
+            Some(())
+        });
+        if in_task.flatten().is_none() {
             OUTSIDE.with(|outside| outside.replace(text.cloned()));
         }
         Error::Cancelled
@@ -147,16 +153,6 @@ impl Messages {
     /// The sentence goes on with the request, to what the current task waits for.
     pub(crate) fn send_on(&self, core: &Core) -> Option<Arc<str>> {
         self.of.borrow_mut().get_mut(&core.current.get()?)?.requested.take()
-    }
-
-    fn catch(&self, core: &Core, task: Option<TaskId>, text: Option<Arc<str>>) {
-        match task {
-            Some(task) if text.is_some() || !self.of.borrow().is_empty() => {
-                self.slot(core, task, |slot| slot.caught = text);
-            }
-            Some(_) => {}
-            None => drop(OUTSIDE.with(|outside| outside.replace(text))),
-        }
     }
 
     /// The current task has ended with a cancellation: with the one that it has caught, or with one that came too late
@@ -257,5 +253,33 @@ impl<T: 'static> AnyFuture<T> {
     /// What was said, if it was cancelled and nobody who awaits it has been told yet.
     pub fn cancel_message(&self) -> Option<Arc<str>> {
         message_of(self.state())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{cancel_message, create_task, event_loop::with_running, run, sleep, yield_now};
+
+    /// A task that refuses to be cancelled keeps what was said to it, and is not told of again when it ends: unless the
+    /// table is looked through, it grows with every one of them.
+    #[test]
+    fn what_was_said_to_tasks_that_have_ended_is_forgotten() {
+        run(async {
+            for n in 0..1000 {
+                let refuses = create_task(async {
+                    let _ = sleep(Duration::from_secs(9)).await;
+                    Ok(cancel_message())
+                });
+                yield_now().await?;
+                refuses.cancel_with(&n.to_string());
+                assert_eq!(refuses.await?.as_deref(), Some(&*n.to_string()));
+                let kept = with_running(|core| core.messages.of.borrow().len());
+                assert!(kept.is_some_and(|kept| kept < 20), "{kept:?} are kept");
+            }
+            Ok(())
+        })
+        .unwrap();
     }
 }

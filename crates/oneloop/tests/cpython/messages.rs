@@ -321,20 +321,3 @@ fn the_first_word_on_a_future_counts() {
     assert!(event_loop.run_until_complete(f).unwrap_err().is_cancelled());
     assert_eq!(cancel_message().as_deref(), Some("my message"));
 }
-
-#[test]
-fn messages_of_tasks_that_have_ended_are_forgotten() {
-    run(async {
-        for n in 0..1000 {
-            let refuses = create_task(async {
-                let _ = sleep(LONG).await;
-                Ok(cancel_message())
-            });
-            yield_now().await?;
-            refuses.cancel_with(&n.to_string());
-            assert_eq!(refuses.await?.as_deref(), Some(&*n.to_string()));
-        }
-        Ok(())
-    })
-    .unwrap();
-}
