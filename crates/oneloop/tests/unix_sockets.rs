@@ -2,12 +2,12 @@
 
 mod harness;
 
-use std::path::PathBuf;
+use std::{cell::RefCell, future::poll_fn, path::PathBuf, rc::Rc};
 
 use harness::here;
 use oneloop::{
     create_task,
-    net::{AsyncReadExt, AsyncWriteExt, UnixListener, UnixStream},
+    net::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, UnixListener, UnixStream},
     run, yield_now,
 };
 
@@ -49,23 +49,33 @@ fn an_echo_over_a_path() {
             }
             Ok(total)
         });
-        let mut stream = UnixStream::connect(&path)?;
-        // More than the kernel keeps: both sides have to wait for each other.
-        let (sent, mut echoed) = (vec![7; 1 << 20], 0);
-        let mut buf = vec![0; 1 << 16];
-        for piece in sent.chunks(1 << 15) {
-            stream.write_all(piece).await?;
-            let mut back = 0;
-            while back < piece.len() {
-                let count = stream.read(&mut buf).await?;
-                assert!(buf[..count].iter().all(|byte| *byte == 7));
-                back += count;
+        // More than the kernel keeps: whoever writes has to wait for whoever reads.
+        let sent: Vec<u8> = (0..1 << 20).map(|at| (at % 251) as u8).collect();
+        let stream = Rc::new(RefCell::new(UnixStream::connect(&path)?));
+        let (writes, bytes) = (stream.clone(), sent.clone());
+        let writer = create_task(async move {
+            let (mut at, mut waits) = (0, 0);
+            while at < bytes.len() {
+                at += poll_fn(|cx| {
+                    let written = writes.borrow_mut().poll_write(cx, &bytes[at..]);
+                    waits += usize::from(written.is_pending());
+                    written
+                })
+                .await?;
             }
-            echoed += back;
+            poll_fn(|cx| writes.borrow_mut().poll_shutdown(cx)).await?;
+            Ok(waits)
+        });
+        let (mut echoed, mut buf) = (Vec::new(), vec![0; 1 << 16]);
+        loop {
+            match poll_fn(|cx| stream.borrow_mut().poll_read(cx, &mut buf)).await? {
+                0 => break,
+                count => echoed.extend_from_slice(&buf[..count]),
+            }
         }
-        stream.shutdown().await?;
-        assert_eq!(stream.read(&mut buf).await?, 0);
-        assert_eq!((echoed, server.await?), (sent.len(), sent.len()));
+        assert!(echoed == sent, "{} bytes came back", echoed.len());
+        assert_eq!(server.await?, sent.len());
+        assert!(writer.await? > 0, "the writer never waited");
         Ok(())
     })
     .unwrap();
