@@ -35,7 +35,7 @@ const TOLD: [(&str, &str); 25] = [
     ("poll_begin", "self.watched("),
     ("poll_end", "self.watched("),
     ("drop", "Event::Drop {"),
-    ("thread_start", "Event::ThreadStart {"),
+    ("thread_start", "Event::ThreadStart { name: &name"),
     ("thread_end", "thread_ended(&name)"),
     ("await", "Event::Await {"),
     ("wait timer", "core.observe_timer_wait("),
@@ -122,6 +122,7 @@ mod tests {
         assert!(missing.is_empty(), "{missing:?}");
         assert_eq!(sources["places"]["wait source"]["file"], "selector.rs");
         assert_eq!(sources["places"]["poll_begin"]["file"], "event_loop.rs");
+        assert_eq!(sources["places"]["thread_start"]["file"], "executor.rs");
     }
 
     #[test]
