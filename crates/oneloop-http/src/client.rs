@@ -242,7 +242,8 @@ impl RequestBuilder {
 
 impl std::fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RequestBuilder").field("method", &self.method).field("url", &self.url).finish_non_exhaustive()
+        let url = self.url.as_ref().map(|url| target::shown(url.as_str()));
+        f.debug_struct("RequestBuilder").field("method", &self.method).field("url", &url).finish_non_exhaustive()
     }
 }
 

@@ -29,6 +29,7 @@ use url::Url;
 
 use crate::error::ErrorKind;
 use crate::proto::ResponseHead;
+use crate::target::shown;
 use crate::timings::{Phase, PhaseClock};
 
 /// A shared record of one request: clones are the same record.
@@ -99,8 +100,8 @@ impl Exchange {
     }
 }
 
-/// One request and its response: what is known of it so far.
-#[derive(Clone, Debug)]
+/// One request and its response: what is known of it so far. `Debug` shows the main things, and no password.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Hop {
     /// The URL asked for. Set from the start.
@@ -178,6 +179,22 @@ impl Hop {
     /// refused.
     pub fn status(&self) -> Option<StatusCode> {
         self.head.as_ref().map(|head| head.status).or(self.status_line)
+    }
+}
+
+impl std::fmt::Debug for Hop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hop")
+            .field("method", &self.method)
+            .field("url", &shown(self.url.as_str()))
+            .field("clock", &self.clock)
+            .field("addresses", &self.addresses)
+            .field("remote", &self.remote)
+            .field("attempts", &self.attempts)
+            .field("tls", &self.tls)
+            .field("status", &self.status())
+            .field("body_bytes", &self.body_bytes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::exchange::{Exchange, Hop};
 use crate::incoming::Incoming;
 use crate::proto::{Framing, Headers, ResponseHead};
 use crate::request::place;
+use crate::target::shown;
 
 /// A response whose head has arrived. Dropping it drops the connection, unless the body was read to its end.
 pub struct Response {
@@ -120,7 +121,7 @@ impl Response {
     pub async fn text(&mut self) -> Result<String> {
         let body = self.read().await?;
         String::from_utf8(body).map_err(|error| {
-            let message = format!("the body of {} is not UTF-8: {error}", self.url);
+            let message = format!("the body of {} is not UTF-8: {error}", shown(self.url.as_str()));
             Error::new(ErrorKind::Decode, message).with_detail("Utf8").with_source(error)
         })
     }
@@ -130,7 +131,7 @@ impl std::fmt::Debug for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Response")
             .field("status", &self.status())
-            .field("url", &self.url.as_str())
+            .field("url", &shown(self.url.as_str()))
             .finish_non_exhaustive()
     }
 }

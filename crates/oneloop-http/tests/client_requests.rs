@@ -4,7 +4,7 @@ mod client_support;
 
 use std::time::Duration;
 
-use client_support::{OK, pause, scripted, virtually};
+use client_support::{OK, Peer, pause, scripted, scripted_with, virtually};
 use http::Method;
 use oneloop_http::{ErrorKind, Exchange};
 
@@ -186,5 +186,43 @@ fn progress_does_not_restart_the_limit_of_the_whole() {
         let error = response.read().await.unwrap_err();
         assert_eq!((error.kind(), exchange.total()), (ErrorKind::Timeout, Duration::from_millis(205)));
         assert_eq!(exchange.hops()[0].body_bytes, 21);
+    });
+}
+
+#[test]
+fn a_server_that_sends_faster_than_we_read_does_not_keep_the_loop_to_itself() {
+    const BODY: usize = 8 << 20;
+    virtually(async {
+        let (builder, _) = scripted_with(BODY + 100, |_, mut peer: Peer| async move {
+            peer.request().await;
+            peer.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n")).await;
+            peer.send(vec![b'x'; BODY]).await;
+            peer.closed().await;
+        });
+        let session = builder.build().unwrap();
+        let reading = oneloop::create_task(async move {
+            let mut response = session.get("http://a/").send().await.map_err(oneloop::Error::other)?;
+            response.read_with(|_| ()).await.map_err(oneloop::Error::other)
+        });
+        let mut turns = 0;
+        while !reading.done() {
+            oneloop::yield_now().await.unwrap();
+            turns += 1;
+        }
+        assert_eq!(reading.await.unwrap(), BODY as u64);
+        assert!(turns > BODY / 32_768 / 8, "{turns} turns of others while all of the body was there to be read");
+    });
+}
+
+#[test]
+fn debug_output_shows_no_password_of_a_url() {
+    virtually(async {
+        let (builder, _) = scripted(|_, peer| peer.answer_all(OK));
+        let (session, exchange) = (builder.build().unwrap(), Exchange::new());
+        let request = session.get("http://me:hunter2@a/").exchange(&exchange);
+        let mut shown = format!("{request:?}");
+        let response = request.send().await.unwrap();
+        shown += &format!("{response:?} {exchange:?}");
+        assert!(shown.contains("http://a/") && !shown.contains("hunter2"), "{shown}");
     });
 }

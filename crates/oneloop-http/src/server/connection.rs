@@ -10,7 +10,7 @@ use http::{Method, StatusCode, Version};
 use oneloop::{
     Error, Result,
     net::{AsyncRead, AsyncWriteExt},
-    wait_for,
+    wait_for, yield_now,
 };
 
 use super::{BoxFuture, Handler, Options, Presence, RawConnection, Request, Response, messages::*};
@@ -35,7 +35,7 @@ pub(super) async fn serve<S: Stream + 'static>(
     options: Options,
     presence: Presence,
 ) -> Result<()> {
-    let mut connection = Incoming { stream, buffer: Vec::new(), options };
+    let mut connection = Incoming { stream, buffer: Vec::new(), reads: 0, options };
     loop {
         presence.idle.set(true);
         let begun = wait_for(options.idle_timeout, connection.begin()).await;
@@ -82,6 +82,8 @@ struct Incoming<S> {
     stream: S,
     /// What was read and belongs to the next request. Empty, and without memory, while the connection idles.
     buffer: Vec<u8>,
+    /// How often it was read.
+    reads: u32,
     options: Options,
 }
 
@@ -113,7 +115,8 @@ impl<S: Stream> Incoming<S> {
 
     /// Reads some more into the buffer; 0 is the end.
     async fn fill(&mut self) -> Result<usize> {
-        let Incoming { stream, buffer, .. } = self;
+        let Incoming { stream, buffer, reads, .. } = self;
+        give_way(reads).await?;
         read_some(stream, |bytes| buffer.extend_from_slice(bytes)).await
     }
 
@@ -223,9 +226,18 @@ async fn read_some(stream: &mut impl AsyncRead, mut take: impl FnMut(&[u8])) -> 
     .await
 }
 
+/// Lets everything else on the loop have its turn once in 64 reads (256 KiB): a client that sends faster than we read
+/// would otherwise keep the thread to itself, and no time limit would ever be noticed.
+async fn give_way(reads: &mut u32) -> Result<()> {
+    *reads = reads.wrapping_add(1);
+    if reads.is_multiple_of(64) { yield_now().await } else { Ok(()) }
+}
+
 /// Reads to the end, of whatever sort, and forgets it.
 pub(super) async fn discard(stream: &mut impl AsyncRead) -> Result<()> {
+    let mut reads = 0;
     loop {
+        give_way(&mut reads).await?;
         match read_some(stream, |_| {}).await {
             Ok(0) => return Ok(()),
             Ok(_) => {}

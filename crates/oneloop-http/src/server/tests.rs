@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     rc::Rc,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -423,4 +424,50 @@ fn the_same_site_is_served_over_tls() {
         server.stop(Duration::ZERO).await
     })
     .unwrap();
+}
+
+/// A client that sends faster than anybody can read: a request, and then so many bytes that are all there already.
+struct Torrent {
+    request: &'static [u8],
+    left: usize,
+}
+
+impl oneloop::net::AsyncRead for Torrent {
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        let count = if self.request.is_empty() { self.left.min(buf.len()) } else { self.request.len() };
+        match std::mem::take(&mut self.request) {
+            [] => self.left -= count,
+            request => buf[..count].copy_from_slice(request),
+        }
+        Poll::Ready(Ok(count))
+    }
+}
+
+impl oneloop::net::AsyncWrite for Torrent {
+    fn poll_write(&mut self, _: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_client_that_sends_without_end_does_not_keep_the_loop_to_itself() {
+    const SENT: usize = 8 << 20;
+    for request in ["BAD\r\n\r\n", "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 8388608\r\n\r\n"] {
+        run_virtual(async move {
+            let stream = Torrent { request: request.as_bytes(), left: SENT };
+            let serving =
+                oneloop::create_task(async { serve_connection(stream, &Handler::new(site), Options::default()).await });
+            let mut turns = 0;
+            while !serving.done() {
+                oneloop::yield_now().await?;
+                turns += 1;
+            }
+            assert!(turns >= SENT / 4096 / 64, "{turns} turns of others while {SENT} bytes were read: {request}");
+            serving.await
+        });
+    }
 }

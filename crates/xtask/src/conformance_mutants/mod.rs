@@ -2,23 +2,29 @@
 //!
 //! Job: in a copy of the workspace, change the branch that holds one line of docs/conformance.md, run the tests that the
 //! line names, and see them fail. A rule whose test stays green is one that nothing holds.
-//! Neighbours: `table.rs` has the changes; crates/oneloop-http/tests/conformance.rs checks that the tests exist.
+//! Neighbours: `table.rs` has the changes, `beyond.rs` those that no line of the page names; crates/oneloop-http/tests/conformance.rs checks that the tests exist.
 //! Invariants: the sources themselves are never touched; a change that does not compile or does not find its place is a
 //! failure too, so that the table cannot go stale in silence.
 
+mod beyond;
 mod table;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::shell;
+use beyond::BEYOND;
 use table::{MUTANTS, Mutant};
 
 const USAGE: &str = "\
 usage: cargo xtask conformance-mutants [LINE]...
 
-  takes the branches of all rules out, one after the other, or of the lines of docs/conformance.md that are named
+  takes the branches of all rules out, one after the other, or of the lines of docs/conformance.md that are named;
+  0 names the branches of the client that have no line there
 ";
+
+/// For the tests of one change. Without the branch some of them wait for what never comes, which is to notice, too.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What becomes of one change.
 enum Verdict {
@@ -38,12 +44,16 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
         .collect::<Result<_, _>>()?;
     let copy = copy_of_the_workspace()?;
     let (mut lines, mut failures) = (Vec::new(), Vec::new());
-    for mutant in MUTANTS {
-        if !wanted.is_empty() && !mutant.lines.iter().any(|line| wanted.contains(line)) {
+    for mutant in MUTANTS.iter().chain(BEYOND) {
+        let numbers = if mutant.lines.is_empty() { &[0] } else { mutant.lines };
+        if !wanted.is_empty() && !numbers.iter().any(|number| wanted.contains(number)) {
             continue;
         }
         let begun = Instant::now();
-        let name = format!("line {:?} in {}", mutant.lines, mutant.file);
+        let name = match mutant.lines {
+            [] => format!("{} in {}", mutant.from.trim().lines().next().unwrap_or_default(), mutant.file),
+            lines => format!("line {lines:?} in {}", mutant.file),
+        };
         let word = match judge(&copy, mutant) {
             Verdict::Noticed => {
                 lines.extend_from_slice(mutant.lines);
@@ -88,17 +98,17 @@ fn judge(copy: &Path, mutant: &Mutant) -> Verdict {
 
 fn tests_notice(copy: &Path, mutant: &Mutant) -> Verdict {
     // A folder of its own: a build of the people who work meanwhile would else wait for each of these, and these for it.
-    let cargo = |arguments: &[&str]| {
+    let cargo = |arguments: &[&str], patience: Duration| {
         let mut command = shell::cargo();
         command.arg("test").arg("--manifest-path").arg(copy.join("Cargo.toml")).args(["-p", "oneloop-http"]);
         command.args(arguments).env("CARGO_TARGET_DIR", shell::root().join("target/conformance-mutants-build"));
-        shell::run(&mut command)
+        shell::output_within(&mut command, patience)
     };
     let (target, filter) = mutant.tests.split_at(mutant.tests.len() - 1);
-    if let Err(output) = cargo(&[target, &["--no-run"]].concat()) {
-        return Verdict::Broken(format!("it does not compile:\n{output}"));
+    if let Err(output) = cargo(&[target, &["--no-run"]].concat(), Duration::MAX) {
+        return Verdict::Broken(format!("it does not compile:\n{}", output.into_text()));
     }
-    match cargo(&[target, filter].concat()) {
+    match cargo(&[target, filter].concat(), PATIENCE) {
         Ok(output) if output.contains(" 0 passed") => Verdict::Broken("no test of that name ran".into()),
         Ok(_) => Verdict::Unnoticed,
         Err(_) => Verdict::Noticed,
@@ -139,7 +149,7 @@ mod tests {
 
     #[test]
     fn every_change_has_its_place_in_the_source() {
-        for mutant in MUTANTS {
+        for mutant in MUTANTS.iter().chain(BEYOND) {
             let source = shell::read(mutant.file).unwrap();
             let count = source.matches(mutant.from).count();
             assert!(count == 1, "lines {:?}: {} holds this {count} times:\n{}", mutant.lines, mutant.file, mutant.from);
