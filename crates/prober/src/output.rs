@@ -138,15 +138,17 @@ impl Output {
             if batch.is_empty() && self.closing.get() {
                 return Ok(());
             }
+            // On a terminal, the bar makes way for the lines until all of them are there: it may take a part of one.
+            if destination.is_terminal {
+                progress.hide();
+            }
             let mut written = 0;
             while written < batch.len() {
                 self.writing.set(batch.len() - written);
-                // On a terminal, the bar makes way for the lines.
-                written += poll_fn(|cx| match destination.is_terminal {
-                    true => progress.suspend(|| writer.poll_write(cx, &batch[written..])),
-                    false => writer.poll_write(cx, &batch[written..]),
-                })
-                .await?;
+                written += poll_fn(|cx| writer.poll_write(cx, &batch[written..])).await?;
+            }
+            if destination.is_terminal && batch.ends_with(b"\n") {
+                progress.show();
             }
             self.writing.set(0);
             batch.clear();

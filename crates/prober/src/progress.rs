@@ -6,7 +6,7 @@
 //! Neighbours: `run` makes the task; `output` has the bar make way for lines on the terminal.
 //! Counterpart: `tqdm` in Python.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,11 @@ pub(crate) struct Position {
 
 /// The bar on stderr, once there is one.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(RefCell<Option<Drawn>>);
+pub(crate) struct Progress {
+    drawn: RefCell<Option<Drawn>>,
+    /// True while results are being written to the same terminal: no bar stands there, and none may be put there.
+    hidden: Cell<bool>,
+}
 
 /// What stands on the terminal.
 #[derive(Debug)]
@@ -46,32 +50,46 @@ struct Drawn {
 impl Progress {
     /// Draws the bar at `now`, which is [`PATIENCE`] after the start the first time.
     pub(crate) fn draw(&self, position: Position, now: Instant) {
-        let mut drawn = self.0.borrow_mut();
+        let mut drawn = self.drawn.borrow_mut();
         let drawn = drawn.get_or_insert_with(|| Drawn { line: String::new(), first: now, times: 0 });
         let elapsed = PATIENCE + now.saturating_duration_since(drawn.first);
         drawn.line = line(position, elapsed, drawn.times);
         // The last column stays free: some terminals go to the next line there.
         let columns = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
-        drawn.line.truncate(columns.saturating_sub(1));
+        fit(&mut drawn.line, columns.saturating_sub(1));
         drawn.times += 1;
-        put(&format!("{CLEAR}{}", drawn.line));
+        if !self.hidden.get() {
+            put(&format!("{CLEAR}{}", drawn.line));
+        }
     }
 
-    /// Calls `write` with the bar out of the way.
-    pub(crate) fn suspend<R>(&self, write: impl FnOnce() -> R) -> R {
-        let drawn = self.0.borrow();
-        let Some(drawn) = &*drawn else { return write() };
-        put(CLEAR);
-        let result = write();
-        put(&drawn.line);
-        result
+    /// Takes the bar out of the way of what is about to be written, however long that takes.
+    pub(crate) fn hide(&self) {
+        if !self.hidden.replace(true) && self.drawn.borrow().is_some() {
+            put(CLEAR);
+        }
+    }
+
+    /// Puts the bar back: what was written has ended with a line.
+    pub(crate) fn show(&self) {
+        self.hidden.set(false);
+        if let Some(drawn) = &*self.drawn.borrow() {
+            put(&drawn.line);
+        }
     }
 
     /// Removes the bar for good.
     pub(crate) fn clear(&self) {
-        if self.0.take().is_some() {
+        if self.drawn.take().is_some() && !self.hidden.get() {
             put(CLEAR);
         }
+    }
+}
+
+/// Makes `line` fit: the guess goes first.
+fn fit(line: &mut String, columns: usize) {
+    if line.len() > columns {
+        line.truncate(line.find(" (").unwrap_or(columns).min(columns));
     }
 }
 
@@ -128,6 +146,17 @@ mod tests {
             format!("{:30} 30/90  {counts}  1m 01s (about 2m 02s left)", "==========>")
         );
         assert_eq!(drawn(90, Some(90), 7_260), format!("{} 90/90  {counts}  2h 01m (about 0s left)", "=".repeat(30)));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_by_the_word() {
+        let fitting = |columns| {
+            let mut line = drawn(30, Some(90), 61);
+            fit(&mut line, columns);
+            line
+        };
+        assert!(fitting(100).ends_with(" left)") && fitting(70).ends_with("2 failed  1m 01s"));
+        assert_eq!(fitting(20).len(), 20);
     }
 
     #[test]

@@ -55,13 +55,13 @@ impl Reporter {
         }
         drop(write!(line, ": {}{} ok{reset}", if stats.passed > 0 { good } else { "" }, stats.passed));
         if stats.failures() > 0 {
-            let kinds = stats.failed.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>();
+            let kinds = stats.failed.iter().map(|(kind, count)| format!("{count}\u{a0}{kind}")).collect::<Vec<_>>();
             drop(write!(line, ", {bad}{} failed{reset} ({})", stats.failures(), kinds.join(", ")));
         }
         if stats.repeated > 0 {
             drop(write!(line, ", {} repeated after a failure", stats.repeated));
         }
-        drop(write!(line, ", in {:.2} s", notes.elapsed.as_secs_f64()));
+        drop(write!(line, ", in\u{a0}{:.2}\u{a0}s", notes.elapsed.as_secs_f64()));
         put_line(out, &line, notes);
         if let (Some([fastest, median, late, slowest]), Some(slow), true) =
             (stats.headers(), stats.slowest.as_ref(), stats.passed > 1)
@@ -69,11 +69,11 @@ impl Reporter {
             let mut line = dim.as_bytes().to_vec();
             drop(write!(
                 line,
-                "to the headers: fastest {fastest:.2} ms, median {median:.2} ms, 95 % within {late:.2} ms, slowest {slowest:.2} ms ("
+                "to the headers: fastest {fastest:.2}\u{a0}ms, median {median:.2}\u{a0}ms, 95\u{a0}% within {late:.2}\u{a0}ms, slowest {slowest:.2}\u{a0}ms ("
             ));
             escape::terminal(&mut line, &slow.url);
             if let Some((phase, length)) = slow.phase {
-                drop(write!(line, ": {} {:.2} ms", phase.as_str(), length.as_secs_f64() * 1e3));
+                drop(write!(line, ": {}\u{a0}{:.2}\u{a0}ms", phase.as_str(), length.as_secs_f64() * 1e3));
             }
             drop(write!(line, "){reset}"));
             put_line(out, &line, notes);
@@ -144,8 +144,11 @@ impl Reporter {
     }
 }
 
-/// Appends a line, which on a terminal goes on below where it is too long.
+/// Appends a line, which on a terminal goes on below where it is too long, but not between a number and what it counts:
+/// there stands a blank that does not break, which becomes one that does.
 fn put_line(out: &mut Vec<u8>, line: &[u8], notes: &Notes) {
-    wrap::sentence(out, &String::from_utf8_lossy(line), 0, 0, notes.wrap);
+    let mut broken = Vec::new();
+    wrap::sentence(&mut broken, &String::from_utf8_lossy(line), 0, 0, notes.wrap);
+    put(out, &String::from_utf8_lossy(&broken).replace('\u{a0}', " "));
     put(out, "\n");
 }

@@ -49,7 +49,7 @@ impl Waterfall {
     fn bars(&self, out: &mut Vec<u8>) {
         let Palette { good, bad, dim, reset, phases, glyphs, .. } = self.palette;
         let longest = self.rows.iter().map(|row| row.url.chars().count()).max().unwrap_or_default();
-        let label = longest.clamp(10, self.columns / 3 + 4);
+        let label = longest.clamp(10, self.columns * 2 / 5);
         // A blank, the status, two blanks, the bar, a cross, the time, a blank, the kind or the phase that took most.
         let kinds = self.rows.iter().filter_map(|row| row.failure.as_ref().map(|(kind, _)| kind.len()));
         let last = kinds.max().unwrap_or_default().max("transfer".len());
@@ -72,11 +72,11 @@ impl Waterfall {
             let slowest = Phase::ALL.iter().zip(row.phases).filter_map(|(phase, length)| Some((length?, *phase))).max();
             let mut drawn = 0;
             let mut sum = Duration::ZERO;
-            // What took time is seen, however short: a column at least, for the phase that took most.
-            let only = slowest.filter(|_| column(row.total) == 0).map(|(_, phase)| phase as usize);
+            // What took time is seen, however short: one column at least, and a single one is for the phase that took most.
+            let only = slowest.filter(|_| column(row.total) <= 1).map(|(_, phase)| phase as usize);
             for (nth, (length, (sign, colour))) in row.phases.iter().zip(glyphs.phases.iter().zip(phases)).enumerate() {
                 sum += length.unwrap_or_default();
-                let until = column(sum).max(usize::from(only.is_some_and(|only| only <= nth)));
+                let until = only.map_or_else(|| column(sum), |only| usize::from(only <= nth));
                 put(out, colour);
                 put(out, &sign.repeat(until.saturating_sub(drawn)));
                 put(out, reset);
@@ -331,10 +331,14 @@ mod tests {
 
     #[test]
     fn a_short_bar_is_one_sign_of_the_phase_that_took_most() {
-        let rows = vec![row("http://a/", [0, 0, 0, 0, 9_000, 0], None), row("http://b/", [0, 1, 0, 0, 3, 1], None)];
-        let text = drawn(rows, 80);
-        let line = text.lines().find(|line| line.starts_with("http://b/")).expect("a line");
-        assert!(line.contains(" 200  = "), "{text}");
+        // The second is a whole column long, and its last phase alone would round up to it.
+        for short in [[0, 1, 0, 0, 3, 1], [0, 1, 100, 0, 80, 0]] {
+            let rows = vec![row("http://a/", [0, 0, 0, 0, 9_000, 0], None), row("http://b/", short, None)];
+            let text = drawn(rows, 80);
+            let line = text.lines().find(|line| line.starts_with("http://b/")).expect("a line");
+            let sign = if short[2] > 0 { " 200  t " } else { " 200  = " };
+            assert!(line.contains(sign), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The program as a person or a script runs it: what it prints, and how it ends.
 
 mod attacks;
+mod connecting;
 mod demo;
 mod expectations;
 mod faults;

@@ -6,7 +6,10 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use oneloop_http::TlsAcceptor;
 use oneloop_http::server::{Options, Reply, Request, Response};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+};
 
 /// A server on a port of the system's choice; it lives as long as the test process.
 #[derive(Debug, Clone, Copy)]
@@ -141,11 +144,13 @@ pub(crate) struct TlsSite {
     address: SocketAddr,
     /// The authority behind it, PEM.
     pub(crate) ca: String,
+    /// The authority's list of what it has revoked, PEM: this certificate.
+    pub(crate) crl: String,
 }
 
 impl TlsSite {
     pub(crate) fn start(days: u64) -> TlsSite {
-        let (chain, key, ca) = certificates(days);
+        let (chain, key, ca, crl) = certificates(days);
         let (told, address) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             oneloop::run(async move {
@@ -156,7 +161,7 @@ impl TlsSite {
                 oneloop::get_running_loop()?.create_future::<()>().await
             })
         });
-        TlsSite { address: address.recv().expect("the site starts"), ca }
+        TlsSite { address: address.recv().expect("the site starts"), ca, crl }
     }
 
     /// The URL of a path.
@@ -173,20 +178,36 @@ async fn answer(request: Request) -> oneloop::Result<Reply> {
     })
 }
 
-/// A chain (leaf first), the leaf's key, and the authority, all PEM.
-fn certificates(days: u64) -> (String, String, String) {
+/// A chain (leaf first), the leaf's key, the authority, and its list of revocations, all PEM.
+fn certificates(days: u64) -> (String, String, String, String) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
     let now = rcgen::date_time_ymd(1970, 1, 1) + now;
     let day = std::time::Duration::from_secs(24 * 60 * 60);
     let mut authority = CertificateParams::default();
-    authority.distinguished_name.push(DnType::CommonName, "a test's authority");
+    authority.distinguished_name.push(DnType::CommonName, format!("an authority for {days} days"));
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("an authority");
     let mut leaf = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
     leaf.use_authority_key_identifier_extension = true;
     (leaf.not_before, leaf.not_after) = (now - day, now + day / 2 + day * u32::try_from(days).expect("not that many"));
+    leaf.serial_number = Some(SerialNumber::from(4_711));
+    let revoked = RevokedCertParams {
+        serial_number: SerialNumber::from(4_711),
+        revocation_time: now - day,
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let list = CertificateRevocationListParams {
+        this_update: now - day,
+        next_update: now + day,
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: vec![revoked],
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = list.signed_by(&authority).and_then(|list| list.pem()).expect("a list");
     let key = KeyPair::generate().expect("a key");
     let leaf = leaf.signed_by(&key, &authority).expect("a leaf");
-    (leaf.pem() + &authority.pem(), key.serialize_pem(), authority.pem())
+    (leaf.pem() + &authority.pem(), key.serialize_pem(), authority.pem(), list)
 }
