@@ -107,7 +107,7 @@ impl Prober {
             Err(error) if error.is_cancelled() => return Err(oneloop::Error::Cancelled),
             Err(error) => {
                 let hops = exchange.hops();
-                (Some(failure(&error, limit, hops.last())), None)
+                (Some(failure(&error, limit, hops.last(), self.spec.tls.server_name.as_deref())), None)
             }
             Ok(read) => (self.spec.expect.judge(exchange, &read.body, self.spec.redirects.is_some()), read.sha256),
         };
@@ -250,10 +250,10 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
     written.map_err(|error| format!("the header '{name}' cannot be sent: {error}"))
 }
 
-/// The request failed: in which words is that reported?
-fn failure(error: &Error, limit: Duration, hop: Option<&Hop>) -> Failure {
+/// The request failed: in which words is that reported? `name` is the one that was verified, if it is not the URL's host.
+fn failure(error: &Error, limit: Duration, hop: Option<&Hop>, name: Option<&str>) -> Failure {
     let phase = error.phase().or(hop.map(|hop| hop.clock.last()));
-    let certificate = hop.and_then(|hop| refused_certificate(error, hop));
+    let certificate = hop.and_then(|hop| refused_certificate(error, hop, name));
     let message = match (error.kind(), phase, certificate) {
         (_, _, Some(sentence)) => sentence,
         (ErrorKind::Timeout, Some(phase), _) => {
@@ -265,7 +265,7 @@ fn failure(error: &Error, limit: Duration, hop: Option<&Hop>) -> Failure {
 }
 
 /// What is wrong with the certificate that was shown, in a short sentence, where its own facts tell.
-fn refused_certificate(error: &Error, hop: &Hop) -> Option<String> {
+fn refused_certificate(error: &Error, hop: &Hop, name: Option<&str>) -> Option<String> {
     let chain = &hop.tls.as_ref()?.chain;
     let leaf = Certificate::read(chain.first()?);
     let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
@@ -296,7 +296,7 @@ fn refused_certificate(error: &Error, hop: &Hop) -> Option<String> {
             format!("{} is valid from {} on, not yet", named(depth, &certificate), day(certificate.not_before?))
         }
         ErrorKind::TlsWrongHost => {
-            let host = hop.url.host_str().unwrap_or_default();
+            let host = name.or(hop.url.host_str()).unwrap_or_default();
             match leaf.san.as_slice() {
                 [] => format!("the certificate is for no name at all, not for {host}"),
                 [name] => format!("the certificate is for {name}, not for {host}"),
