@@ -258,7 +258,24 @@ fn the_pages_modules_and_command_lines_are_good_ones() {
     let line =
         unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/prober serve ")).expect("the unit");
     let line = line.replace(":9115", ":0").replace("/etc/prober/modules.yml", &modules.display().to_string());
-    for words in [args, line.split(' ').map(str::to_owned).collect()] {
+    // The image has nothing but the program, which is told to serve; the port is the one that is exposed.
+    let image = documented("FROM scratch");
+    let words = |instruction: &str| -> Vec<String> {
+        let line = image.lines().find_map(|line| line.strip_prefix(instruction)).expect(instruction);
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{instruction}{line}: {error}"))
+    };
+    assert_eq!(words("ENTRYPOINT "), ["/prober"]);
+    assert!(image.contains("COPY --from=build /src/target/release/prober /prober\n"), "{image}");
+    assert!(image.contains("USER 65534:65534\n") && image.contains("EXPOSE 9115\n"), "{image}");
+    let toolchain = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../rust-toolchain.toml"));
+    let toolchain = toolchain.expect("the toolchain");
+    let version =
+        toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).expect("a version").trim_matches('"');
+    assert!(image.contains(&format!("rust:{version}-alpine")), "{version}: {image}");
+    assert!(image.contains(&format!("RUSTUP_TOOLCHAIN={version}\n")), "{version}: {image}");
+    let command: Vec<_> = words("CMD ").iter().map(|word| word.replace(":9115", ":0")).collect();
+    assert_eq!(command.first().map(String::as_str), Some("serve"));
+    for words in [args, line.split(' ').map(str::to_owned).collect(), command[1..].to_vec()] {
         let service = Service::start(program::prober().arg("serve").args(&words), "serving at http://");
         assert_ne!(service.address().port(), 0, "{words:?}");
     }
