@@ -7,6 +7,7 @@
 //! Counterpart: `tqdm` in Python.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -32,11 +33,23 @@ pub(crate) struct Position {
 }
 
 /// The bar on stderr, once there is one.
-#[derive(Debug, Default)]
 pub(crate) struct Progress {
     drawn: RefCell<Option<Drawn>>,
     /// True while results are being written to the same terminal: no bar stands there, and none may be put there.
     hidden: Cell<bool>,
+    terminal: RefCell<Box<dyn Write>>,
+}
+
+impl Default for Progress {
+    fn default() -> Progress {
+        Progress::on(Box::new(std::io::stderr()))
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress").field("drawn", &self.drawn).finish_non_exhaustive()
+    }
 }
 
 /// What stands on the terminal.
@@ -48,6 +61,15 @@ struct Drawn {
 }
 
 impl Progress {
+    fn on(terminal: Box<dyn Write>) -> Progress {
+        Progress { drawn: RefCell::default(), hidden: Cell::new(false), terminal: RefCell::new(terminal) }
+    }
+
+    /// Writes to stderr. There is nobody to be told when it is closed.
+    fn put(&self, text: &str) {
+        drop(self.terminal.borrow_mut().write_all(text.as_bytes()));
+    }
+
     /// Draws the bar at `now`, which is [`PATIENCE`] after the start the first time.
     pub(crate) fn draw(&self, position: Position, now: Instant) {
         let mut drawn = self.drawn.borrow_mut();
@@ -59,14 +81,14 @@ impl Progress {
         fit(&mut drawn.line, columns.saturating_sub(1));
         drawn.times += 1;
         if !self.hidden.get() {
-            put(&format!("{CLEAR}{}", drawn.line));
+            self.put(&format!("{CLEAR}{}", drawn.line));
         }
     }
 
     /// Takes the bar out of the way of what is about to be written, however long that takes.
     pub(crate) fn hide(&self) {
         if !self.hidden.replace(true) && self.drawn.borrow().is_some() {
-            put(CLEAR);
+            self.put(CLEAR);
         }
     }
 
@@ -74,14 +96,14 @@ impl Progress {
     pub(crate) fn show(&self) {
         self.hidden.set(false);
         if let Some(drawn) = &*self.drawn.borrow() {
-            put(&drawn.line);
+            self.put(&drawn.line);
         }
     }
 
     /// Removes the bar for good.
     pub(crate) fn clear(&self) {
         if self.drawn.take().is_some() && !self.hidden.get() {
-            put(CLEAR);
+            self.put(CLEAR);
         }
     }
 }
@@ -91,11 +113,6 @@ fn fit(line: &mut String, columns: usize) {
     if line.len() > columns {
         line.truncate(line.find(" (").unwrap_or(columns).min(columns));
     }
-}
-
-/// Writes to stderr. There is nobody to be told when it is closed.
-fn put(text: &str) {
-    drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
 /// The bar's line, in ASCII.
@@ -146,6 +163,40 @@ mod tests {
             format!("{:30} 30/90  {counts}  1m 01s (about 2m 02s left)", "==========>")
         );
         assert_eq!(drawn(90, Some(90), 7_260), format!("{} 90/90  {counts}  2h 01m (about 0s left)", "=".repeat(30)));
+    }
+
+    /// A terminal took a part of a long batch, the bar was drawn behind it, and the rest of the line followed.
+    #[test]
+    fn no_bar_is_drawn_into_a_line_that_is_half_written() {
+        #[derive(Default, Clone)]
+        struct Terminal(std::rc::Rc<RefCell<String>>);
+        impl Write for Terminal {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.borrow_mut().push_str(&String::from_utf8_lossy(bytes));
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (terminal, now) = (Terminal::default(), Instant::now());
+        let bar = Progress::on(Box::new(terminal.clone()));
+        let shown = || std::mem::take(&mut *terminal.0.borrow_mut());
+        let position = |finished| Position { finished, failed: 0, in_flight: 1, expected: Some(90) };
+        bar.hide();
+        bar.show();
+        assert_eq!(shown(), "", "there is none yet");
+        bar.draw(position(30), now);
+        assert!(shown().contains("30/90"));
+        bar.hide();
+        assert_eq!(shown(), CLEAR);
+        bar.draw(position(60), now);
+        bar.hide();
+        assert_eq!(shown(), "", "half a line stands there");
+        bar.show();
+        assert!(shown().contains("60/90"), "it was kept up to date");
+        bar.clear();
+        assert_eq!(shown(), CLEAR);
     }
 
     #[test]

@@ -127,7 +127,8 @@ impl Reporter {
         }
         // A probe alone waits for nothing of ours but the machine.
         let advice = if count > 1 { "fewer at once measure better (--parallel-max)" } else { "this machine is busy" };
-        let of_median = stats.untrustworthy().map(|(lag, median)| format!("{lag:.2} of the median of {median:.2} ms"));
+        let of_median =
+            stats.untrustworthy().map(|(lag, median)| format!("{lag:.2} ms of the median of {median:.2} ms"));
         match (stats.lagged > 0, of_median) {
             (true, of_median) => {
                 let of_median = of_median.filter(|_| count > 1).map(|text| format!(", and {text}")).unwrap_or_default();

@@ -1,6 +1,9 @@
 //! The formats for programs, each read back by a reader of its kind where there is one here.
 
-use crate::server::Server;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use crate::server::{Gate, Server, respond, wait_for_hangup};
 use crate::{file, prober, ran};
 
 #[test]
@@ -79,6 +82,54 @@ fn har_has_an_entry_a_request_whose_timings_add_up() {
         let timing = |name: &str| entry["timings"][name].as_f64().filter(|time| *time >= 0.0).unwrap_or(0.0);
         let sum: f64 = ["dns", "connect", "send", "wait", "receive"].iter().map(|name| timing(name)).sum();
         assert!((sum - entry["time"].as_f64().expect("a time")).abs() < 1e-6, "{entry}");
+        assert_eq!(entry["timings"]["ssl"], -1, "there was none: {entry}");
+    }
+    // A redirect may make a GET without a body of what was a POST with one; and what was never sent was to be a POST.
+    let run = ran(&mut prober(&["--format", "har", "-L", "-d", "a=b", &site.url("/redirect"), "http://[bad"]));
+    let har: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let requests = har["log"]["entries"].as_array().expect("entries").iter().map(|entry| &entry["request"]);
+    let requests: Vec<_> = requests.map(|request| (request["method"].as_str(), request["bodySize"].as_i64())).collect();
+    assert_eq!(requests, [(Some("POST"), Some(3)), (Some("GET"), Some(0)), (Some("POST"), Some(-1))]);
+}
+
+/// After a signal, too, a document is whole: what is finished is in it.
+#[test]
+fn a_run_that_is_stopped_leaves_a_whole_document_in_every_format() {
+    let gate = Arc::new(Gate::default());
+    let come = gate.clone();
+    let server = Server::start(move |stream, path| {
+        match path {
+            "/stall" => {
+                come.arrive();
+                wait_for_hangup(stream);
+            }
+            _ => respond(stream, "200 OK", "", ""),
+        }
+        false
+    });
+    let (good, stall) = (server.url("/good"), server.url("/stall"));
+    for (nth, format) in ["json", "har", "junit", "csv", "prom", "jsonl"].into_iter().enumerate() {
+        // One at a time: the first has ended when the second is asked for.
+        let mut command = prober(&["--parallel-max", "1", "--format", format, &good, &stall]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        gate.wait_for(nth + 1);
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()));
+        let end = child.wait_with_output().expect("an end");
+        assert_eq!(end.status.code(), Some(130), "{format}");
+        assert!(String::from_utf8_lossy(&end.stderr).contains("interrupted: 1 probe was under way"), "{format}");
+        let text = String::from_utf8(end.stdout).expect("UTF-8");
+        let json = || serde_json::from_str::<serde_json::Value>(&text).expect("a whole document");
+        match format {
+            "json" => assert_eq!(json().as_array().map(Vec::len), Some(1)),
+            "har" => assert_eq!(json()["log"]["entries"].as_array().map(Vec::len), Some(1)),
+            "junit" => {
+                assert!(text.contains("tests=\"1\" failures=\"0\"") && text.ends_with("</testsuites>\n"), "{text}")
+            }
+            "csv" => assert_eq!(text.lines().count(), 2, "{text}"),
+            "prom" => assert!(text.contains(&format!("probe_success{{url=\"{good}\"}} 1\n")), "{text}"),
+            _ => assert_eq!(text.lines().count(), 1, "{text}"),
+        }
     }
 }
 
