@@ -11,11 +11,11 @@ use oneloop_tests::{need, program};
 const SCRAPES: usize = 10_000;
 
 /// Has every URL of a list asked for on kept connections, `at_once` of them at a time; each must be answered, be it 503.
-fn scrape(exporter: &Service, nginx: &Nginx, at_once: &str) {
+fn scrape(exporter: &Service, target: impl Fn(&str) -> String, at_once: &str) {
     let folder = Folder::new();
     let mut list = String::new();
     for index in 0..SCRAPES {
-        let target = escaped(&nginx.http(&format!("/{index}")));
+        let target = escaped(&target(&format!("/{index}")));
         writeln!(list, "http://{}/probe?target={target}", exporter.address()).expect("a line");
     }
     let list = folder.write("urls.txt", list);
@@ -35,13 +35,13 @@ fn the_exporter_can_probe_a_thousand_times_a_second_on_one_core_in_bounded_memor
     command.args(["serve", "--web.listen-address", "127.0.0.1:0", "--parallel-max", "50"]);
     let exporter = Service::start(&mut command, "serving at http://");
     // As many at once as it takes, then four times as many: those beyond are told so, and cost nothing that stays.
-    scrape(&exporter, &nginx, "50");
+    scrape(&exporter, |path| nginx.http(path), "50");
     let (before, first) = (exporter.processor_time(), exporter.peak_kib());
-    scrape(&exporter, &nginx, "50");
+    scrape(&exporter, |path| nginx.http(path), "50");
     let spent = exporter.processor_time() - before;
     let second = exporter.peak_kib();
-    scrape(&exporter, &nginx, "200");
-    scrape(&exporter, &nginx, "200");
+    scrape(&exporter, |path| nginx.http(path), "200");
+    scrape(&exporter, |path| nginx.http(path), "200");
     let overloaded = exporter.peak_kib();
     let each = spent / SCRAPES as u32;
     println!("{each:?} of processor time a scrape; {first} KiB, {second} KiB, overloaded {overloaded} KiB");
@@ -51,4 +51,34 @@ fn the_exporter_can_probe_a_thousand_times_a_second_on_one_core_in_bounded_memor
     // optimised program; the other one is several times slower.
     let most = if program::is_release() { 1 } else { 5 };
     assert!(each.as_millis() < most, "{each:?} a scrape: fewer than {} a second", 1000 / most);
+}
+
+/// What is left of a second is the handshake's: a key exchange, a signature and two certificates to verify, each time anew.
+#[test]
+#[ignore = "keeps the machine busy: the step 'heavy' of cargo xtask ci"]
+fn over_https_it_can_probe_several_hundred_times_a_second_on_one_core_in_bounded_memory() {
+    if !need::nginx("over_https_it_can_probe_several_hundred_times_a_second_on_one_core_in_bounded_memory") {
+        return;
+    }
+    let nginx = Nginx::start(None);
+    let folder = Folder::new();
+    let root = nginx.root().display();
+    let modules = format!("modules: {{http_2xx: {{prober: http, http: {{tls_config: {{ca_file: '{root}'}}}}}}}}");
+    let modules = folder.write("modules.yml", modules);
+    let mut command = program::prober();
+    command
+        .args(["serve", "--web.listen-address", "127.0.0.1:0", "--parallel-max", "50", "--config.file"])
+        .arg(modules);
+    let exporter = Service::start(&mut command, "serving at http://");
+    let target = |path: &str| nginx.https(path);
+    assert!(exporter.get(&format!("/probe?target={}", escaped(&target("/")))).1.contains("probe_success 1\n"));
+    scrape(&exporter, target, "50");
+    let (before, first) = (exporter.processor_time(), exporter.peak_kib());
+    scrape(&exporter, target, "50");
+    let each = (exporter.processor_time() - before) / SCRAPES as u32;
+    let second = exporter.peak_kib();
+    println!("{each:?} of processor time an https scrape; {first} KiB, {second} KiB");
+    assert!(second <= first + first / 10, "twice as many scrapes: {first} KiB have become {second}");
+    let most = if program::is_release() { 2_000 } else { 50_000 };
+    assert!(each.as_micros() < most, "{each:?} a scrape: fewer than {} a second", 1_000_000 / most);
 }
