@@ -40,7 +40,7 @@ pub(crate) struct Stats {
 /// The probe whose headers took longest.
 #[derive(Debug)]
 pub(crate) struct Slowest {
-    headers: Duration,
+    pub(crate) headers: Duration,
     pub(crate) url: Box<str>,
     /// The phase that took most of that time.
     pub(crate) phase: Option<(Phase, Duration)>,
