@@ -155,6 +155,22 @@ fn a_tunnel_carries_tls_with_the_server_itself() {
 }
 
 #[test]
+fn credentials_for_the_proxy_that_the_caller_gives_do_not_go_on_into_the_tunnel() {
+    let authority = Authority::new();
+    let config = authority.server(&["example.org"], |_| ()).build();
+    virtually(async move {
+        let (builder, log) = proxied(config, 65536, ESTABLISHED, OK);
+        let builder = builder.ca_pem(authority.root_pem.clone());
+        let session = builder.proxy("proxy.example:3128".parse().unwrap()).build().unwrap();
+        let request = session.get("https://example.org/").header("Proxy-Authorization", "mine");
+        request.send().await.unwrap();
+        assert!(log.connects.borrow()[0].contains("\r\nProxy-Authorization: mine\r\n"));
+        let (_, request) = log.inside.borrow()[0].clone();
+        assert!(!request.to_lowercase().contains("proxy-authorization"), "{request}");
+    });
+}
+
+#[test]
 fn a_certificate_is_verified_for_the_server_and_not_for_the_proxy() {
     let authority = Authority::new();
     let expired = |params: &mut rcgen::CertificateParams| params.not_after = rcgen::date_time_ymd(2001, 1, 1);

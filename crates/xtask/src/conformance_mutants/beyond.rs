@@ -84,13 +84,6 @@ pub(super) const BEYOND: &[Mutant] = &[
     },
     Mutant {
         lines: &[],
-        file: "crates/oneloop-http/src/wire.rs",
-        from: "            Poll::Ready(Err(error)) if error.is_cancelled() => Poll::Ready(Err(error)),\n            // Told",
-        to: "            // Told",
-        tests: &["--test=client_cancel", ""],
-    },
-    Mutant {
-        lines: &[],
         file: "crates/oneloop-http/src/race.rs",
         from: "        if ends_all(&error) {",
         to: "        if ends_all(&error) && !error.is_cancelled() {",
