@@ -6,6 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    num::NonZeroU32,
     rc::Rc,
     time::Duration,
 };
@@ -85,7 +86,7 @@ impl Builder {
             debug: DebugMode::new(self.observer.is_some()),
             observer: self.observer,
             waking: Cell::new(WokenBy::Outside),
-            spawned: Cell::new(0),
+            next_number: Cell::new(NonZeroU32::MIN),
             unnamed: Cell::new(0),
             turn: Cell::new(0),
             poll_every: self.poll_every.unwrap_or(1),

@@ -61,7 +61,7 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Task-{}", self.generation)
+        write!(f, "Task-{}", self.number())
     }
 }
 

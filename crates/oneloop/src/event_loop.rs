@@ -18,6 +18,7 @@ use std::{
     cell::{Cell, RefCell},
     future::Future,
     mem,
+    num::NonZeroU32,
     ops::Deref,
     panic::Location,
     rc::{Rc, Weak},
@@ -70,7 +71,7 @@ const LONGEST_PARK: Duration = Duration::from_secs(24 * 3600);
 pub(crate) struct TaskSlot {
     pub(crate) task: Rc<dyn AnyTask>,
     /// The task's, so that a wake need not look further than here.
-    pub(crate) generation: u32,
+    pub(crate) id: TaskId,
     /// Whether the ready queue holds a step of this task.
     pub(crate) scheduled: Cell<bool>,
 }
@@ -102,8 +103,8 @@ pub(crate) struct Core {
     pub(crate) observer: Option<Rc<dyn Observer>>,
     /// Who wakes what is woken now, if it isn't a task's step. Kept for the observer alone.
     pub(crate) waking: Cell<WokenBy>,
-    /// How many tasks were ever made: the source of ids.
-    pub(crate) spawned: Cell<u32>,
+    /// The generation of the next task.
+    pub(crate) next_number: Cell<NonZeroU32>,
     /// How many of them have a default name.
     pub(crate) unnamed: Cell<u32>,
     /// How many turns were begun.
@@ -256,7 +257,7 @@ impl Core {
         let waking = self.waking.replace(WokenBy::Outside);
         for letter in self.inbox.take() {
             match letter {
-                Letter::Wake(waker) => self.enqueue_step(waker.opened()),
+                Letter::Wake(waker) => drop(waker.opened().map(|task| self.enqueue_step(task))),
                 Letter::Call(function) => self.enqueue(Ready::Call(Callback::new(function))),
             }
         }
@@ -287,8 +288,8 @@ impl Core {
 
     /// One step of one task: the loop's half of `TaskInner::step`.
     pub(crate) fn step<const OBSERVED: bool>(&self, id: TaskId) {
-        let task = match self.tasks.borrow().get(id.index as usize) {
-            Some(slot) if slot.generation == id.generation => {
+        let task = match self.tasks.borrow().get(id.slot()) {
+            Some(slot) if slot.id == id => {
                 slot.scheduled.set(false); // before the poll: what wakes it from now on is news
                 slot.task.clone()
             }
@@ -298,7 +299,7 @@ impl Core {
         let result = self.watched(|| Some(id), || task.step(self));
         self.current.set(None);
         if result != StepResult::Pending {
-            drop(self.tasks.borrow_mut().try_remove(id.index as usize)); // not the last: `task` is another
+            drop(self.tasks.borrow_mut().try_remove(id.slot())); // not the last: `task` is another
             self.observe_if::<OBSERVED>(move || Event::Drop { task: id, reason: result });
             if Rc::strong_count(&task) == 1 {
                 self.fence(move || drop(task)); // nobody has a handle: what it returned is dropped here
@@ -315,7 +316,7 @@ impl Core {
     fn enqueue_step(&self, id: TaskId) {
         self.observe_wake(id);
         let tasks = self.tasks.borrow();
-        let Some(slot) = tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation) else { return };
+        let Some(slot) = tasks.get(id.slot()).filter(|slot| slot.id == id) else { return };
         if !slot.scheduled.replace(true) {
             self.ready.borrow_mut().push_back(Ready::Step(id));
         }
@@ -338,20 +339,15 @@ impl Core {
         self: &Rc<Core>,
         future: impl Future<Output = Result<T>> + 'static,
     ) -> Task<T> {
-        let number = self.spawned.get().wrapping_add(1);
-        self.spawned.set(number);
-        let index = self.tasks.borrow().vacant_key() as u32;
-        let id = TaskId { index, generation: number };
+        let number = self.next_number.get();
+        self.next_number.set(number.checked_add(1).unwrap_or(NonZeroU32::MIN));
+        let id = TaskId::new(self.tasks.borrow().vacant_key(), number);
         let inner = TaskInner::new(id, self, future);
         if self.closed.get() {
             inner.abandon(self);
             return Task { inner };
         }
-        self.tasks.borrow_mut().insert(TaskSlot {
-            task: inner.clone(),
-            generation: number,
-            scheduled: Cell::new(false),
-        });
+        self.tasks.borrow_mut().insert(TaskSlot { task: inner.clone(), id, scheduled: Cell::new(false) });
         self.made(id, Location::caller());
         self.schedule(id);
         Task { inner }

@@ -49,7 +49,7 @@ impl LoopRef {
         let mut looks: Vec<TaskLook> = self.all_tasks().into_iter().map(|task| self.look_at(task)).collect();
         let mut add = |task: TaskId, on, due| {
             // In the order of their making is in the order of their numbers.
-            if let Ok(at) = looks.binary_search_by_key(&task.generation, |look| look.task.id().generation) {
+            if let Ok(at) = looks.binary_search_by_key(&task.number(), |look| look.task.id().number()) {
                 looks[at].waits.push((on, due));
             }
         };
@@ -75,7 +75,7 @@ impl LoopRef {
             target.waits_for(&mut |on| waits.push((on, None)));
         }
         let tasks = self.core.tasks.borrow();
-        let scheduled = tasks.get(header.id.index as usize).is_some_and(|slot| slot.scheduled.get());
+        let scheduled = tasks.get(header.id.slot()).is_some_and(|slot| slot.scheduled.get());
         drop(tasks);
         TaskLook { running: self.core.current.get() == Some(header.id), scheduled, waits, task }
     }

@@ -129,6 +129,6 @@ impl Core {
 
     pub(crate) fn task(&self, id: TaskId) -> Option<Rc<dyn AnyTask>> {
         let tasks = self.tasks.borrow();
-        tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation).map(|slot| slot.task.clone())
+        tasks.get(id.slot()).filter(|slot| slot.id == id).map(|slot| slot.task.clone())
     }
 }

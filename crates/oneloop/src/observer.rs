@@ -382,7 +382,7 @@ impl Core {
     #[inline(never)]
     fn tell_of_wake(&self, task: TaskId) {
         let tasks = self.tasks.borrow();
-        let slot = tasks.get(task.index as usize).filter(|slot| slot.generation == task.generation);
+        let slot = tasks.get(task.slot()).filter(|slot| slot.id == task);
         let coalesced = slot.map(|slot| slot.scheduled.get());
         drop(tasks);
         if let Some(coalesced) = coalesced {

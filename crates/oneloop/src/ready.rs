@@ -14,27 +14,34 @@
 //!
 //! Counterparts: `BaseEventLoop._ready` with `call_soon_threadsafe` and its self-pipe; `SynchronizationContext.Post`.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, task::Waker};
+use std::{cell::RefCell, collections::VecDeque, num::NonZeroU32, num::NonZeroU64, rc::Rc, task::Waker};
 
 use crate::{
     event_loop::Core,
     handle::{Callback, Listener},
-    sync::{Arc, AtomicBool, AtomicU32, Mutex, Ordering, locked},
+    sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, locked},
     timers::TimerId,
 };
 
-/// Names a task. The generation, which no two tasks of a loop share until four thousand million have been made,
-/// tells a task from the later one that has inherited its slot in the table. `Task-7` has generation 7.
+/// Names a task: its slot in the loop's table, and its generation, which no two tasks of a loop share until four
+/// thousand million have been made, and which tells it from the later one that has inherited its slot. In one word,
+/// so that a waker can keep it in one atomic number. `Task-7` has generation 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TaskId {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
-}
+pub struct TaskId(pub(crate) NonZeroU64);
 
 impl TaskId {
+    pub(crate) fn new(slot: usize, generation: NonZeroU32) -> TaskId {
+        TaskId(NonZeroU64::from(generation) | ((slot as u64) << 32))
+    }
+
     /// The number in the task's default name: 7 for `Task-7`. It counts the tasks of one loop from 1.
     pub fn number(self) -> u32 {
-        self.generation
+        self.0.get() as u32
+    }
+
+    /// Where the loop's table has it.
+    pub(crate) fn slot(self) -> usize {
+        (self.0.get() >> 32) as usize
     }
 }
 
@@ -111,9 +118,8 @@ impl Inbox {
 
 /// What a task's `Waker` points to.
 pub(crate) struct TaskWaker {
-    /// The task's id. `wakers.rs` writes it while nobody else has the waker, so its parts always belong together.
-    pub(crate) index: AtomicU32,
-    pub(crate) generation: AtomicU32,
+    /// The id of the task. `wakers.rs` writes another there only while nobody else has the waker.
+    pub(crate) task: AtomicU64,
     inbox: Arc<Inbox>,
     /// Whether a letter with this waker waits in the inbox, so that a busy thread can't fill it.
     in_inbox: AtomicBool,
@@ -121,13 +127,11 @@ pub(crate) struct TaskWaker {
 
 impl TaskWaker {
     pub(crate) fn new(task: TaskId, inbox: Arc<Inbox>) -> TaskWaker {
-        let (index, generation) = (AtomicU32::new(task.index), AtomicU32::new(task.generation));
-        TaskWaker { index, generation, inbox, in_inbox: AtomicBool::new(false) }
+        TaskWaker { task: AtomicU64::new(task.0.get()), inbox, in_inbox: AtomicBool::new(false) }
     }
 
-    fn task(&self) -> TaskId {
-        let (index, generation) = (self.index.load(Ordering::Relaxed), self.generation.load(Ordering::Relaxed));
-        TaskId { index, generation }
+    fn task(&self) -> Option<TaskId> {
+        NonZeroU64::new(self.task.load(Ordering::Relaxed)).map(TaskId)
     }
 
     /// Leaves `this` in the inbox, unless it is there already.
@@ -139,7 +143,7 @@ impl TaskWaker {
 
     /// Called by the loop, which has taken the letter: returns whom to schedule. A swap, not a store: it reads what
     /// the last waker wrote, and with it everything that this thread did before it woke.
-    pub(crate) fn opened(&self) -> TaskId {
+    pub(crate) fn opened(&self) -> Option<TaskId> {
         self.in_inbox.swap(false, Ordering::AcqRel);
         self.task()
     }
@@ -154,10 +158,7 @@ impl std::task::Wake for TaskWaker {
     fn wake_by_ref(self: &Arc<Self>) {
         let here = crate::event_loop::with_running(|core| {
             let ours = Arc::ptr_eq(&core.inbox, &self.inbox);
-            if ours {
-                core.schedule(self.task());
-            }
-            ours
+            self.task().filter(|_| ours).inspect(|&task| core.schedule(task)).is_some()
         });
         if here != Some(true) {
             TaskWaker::post(self);

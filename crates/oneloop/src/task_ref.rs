@@ -249,7 +249,7 @@ impl LoopRef {
             tasks.iter().map(|(_, slot)| TaskRef::new(slot.task.clone(), self.core.me.clone())).collect();
         drop(tasks);
         all.retain(|task| !task.done());
-        all.sort_by_key(|task| task.id().generation);
+        all.sort_by_key(|task| task.id().number());
         all
     }
 }

@@ -30,8 +30,7 @@ impl Core {
     #[inline]
     pub(crate) fn waker_for(&self, task: TaskId, kept: &KeptWaker) -> Box<OwnWaker> {
         let own = kept.take().or_else(|| self.spare_waker.take()).unwrap_or_else(|| self.new_waker(task));
-        own.shared.index.store(task.index, Ordering::Relaxed);
-        own.shared.generation.store(task.generation, Ordering::Relaxed);
+        own.shared.task.store(task.0.get(), Ordering::Relaxed);
         own
     }
 

@@ -44,10 +44,10 @@ fn inbox() -> (Arc<Inbox>, Arc<Bell>) {
 
 /// Two threads each set a value and wake a task, the same one or one each. The loop parks until it has seen both
 /// values: a lost wake would leave it parked, which loom reports as a deadlock.
-fn no_wake_is_lost(tasks: [u32; 2]) {
+fn no_wake_is_lost(tasks: [usize; 2]) {
     model(move || {
         let (inbox, bell) = inbox();
-        let waker = |index| Arc::new(TaskWaker::new(TaskId { index, generation: 1 }, inbox.clone()));
+        let waker = |index| Arc::new(TaskWaker::new(TaskId::new(index, NonZeroU32::MIN), inbox.clone()));
         let first = waker(tasks[0]);
         let second = if tasks[1] == tasks[0] { first.clone() } else { waker(tasks[1]) };
         let value = Arc::new(AtomicUsize::new(0));
@@ -64,7 +64,7 @@ fn no_wake_is_lost(tasks: [u32; 2]) {
             bell.park();
             for letter in inbox.take() {
                 if let Letter::Wake(waker) = letter {
-                    woken[waker.opened().index as usize] += 1;
+                    woken[waker.opened().map_or(0, TaskId::slot)] += 1;
                     seen = value.load(Ordering::Relaxed); // what polling the task would see
                 }
             }
