@@ -172,7 +172,13 @@ impl Engine {
             }
         }
         while !self.governor.admits(self.event_loop.collected_at(), || self.prober.take_worst_wait()) {
+            let turn = self.event_loop.collected_at();
             oneloop::yield_now().await?;
+            if self.event_loop.collected_at() == turn {
+                // The selector had nothing to give, so nobody in flight has waited; and the time that the turns are told
+                // apart by stands still as long as that is so.
+                break;
+            }
         }
         Ok(())
     }
