@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::server::{Server, TlsSite};
+use crate::server::{Server, TlsSite, wait_for_hangup};
 use crate::{at, file, prober, ran};
 
 /// Variables that curl has, too, and whose value is no time and no port of ours.
@@ -66,6 +66,9 @@ fn site() -> Server {
         let length = body.len();
         let _ =
             write!(stream, "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        // A connection that is closed over an unread body is reset, and curl may see that before the answer.
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        wait_for_hangup(stream);
         false
     })
 }
