@@ -163,6 +163,7 @@ async fn hop(
                 let mut hop = exchange.hop();
                 hop.reused = false;
                 hop.remote = None;
+                hop.connection = 0;
                 hop.tls = None;
                 hop.clock.enter(Phase::Resolve, event_loop.time());
             }

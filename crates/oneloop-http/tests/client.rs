@@ -2,6 +2,7 @@
 
 mod client_support;
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -295,6 +296,32 @@ fn a_stale_connection_is_retried_once_and_only_for_idempotent_methods() {
             }
         });
     }
+}
+
+/// The connection that had gone stale is not the one that could not be made.
+#[test]
+fn a_retry_that_finds_nobody_speaks_of_no_connection() {
+    virtually(async {
+        let opened = Cell::new(0);
+        let connect = move |_| {
+            let number = opened.replace(opened.get() + 1);
+            let (ours, theirs) = oneloop::net::duplex(4096);
+            spawn(async move {
+                stale(number, Peer::on(theirs)).await;
+                Ok(())
+            });
+            let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into();
+            std::future::ready(if number == 0 { Ok(ours) } else { Err(refused()) })
+        };
+        let session = ClientSession::builder().resolver(Names::one()).connector(connect).build().unwrap();
+        session.get("http://a/").send().await.unwrap().read().await.unwrap();
+        let exchange = Exchange::new();
+        let error = session.get("http://a/").exchange(&exchange).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        let hops = exchange.hops();
+        assert_eq!((hops[0].reused, hops[0].connection), (false, 0));
+        assert!(hops[0].remote.is_some(), "where it could not be made");
+    });
 }
 
 #[test]
