@@ -189,9 +189,6 @@ impl Connector {
     ) -> Result<Wire> {
         let begun = now()?;
         let route = self.route(url)?;
-        if let Some(route) = &route {
-            exchange.hop().proxied = route.via_proxy;
-        }
         if let Some(search) = self.find(url, route.as_deref(), fixed, begun, exchange)? {
             let resolved = search.await.map_err(|error| of_proxy(error, route.as_deref()))?;
             let mut hop = exchange.hop();

@@ -38,9 +38,8 @@ pub(crate) struct Incoming {
     session: ClientSession,
     url: Rc<Url>,
     remote: Option<SocketAddr>,
-    /// The connection's number in the session, and whether a proxy is in between.
+    /// The connection's number in the session.
     number: u32,
-    proxied: bool,
 }
 
 /// The reading half: apart from the wire, so that both can be borrowed at once.
@@ -75,9 +74,9 @@ impl Incoming {
         event_loop: &LoopRef,
         url: &Rc<Url>,
     ) -> Box<Incoming> {
-        let (remote, number, proxied) = {
+        let (remote, number) = {
             let hop = exchange.hop();
-            (hop.remote, hop.connection, hop.proxied)
+            (hop.remote, hop.connection)
         };
         Box::new(Incoming {
             wire: Some(wire),
@@ -99,7 +98,6 @@ impl Incoming {
             url: url.clone(),
             remote,
             number,
-            proxied,
         })
     }
 
@@ -211,8 +209,8 @@ impl Incoming {
         let Some(persistent) = self.parse.end else { return Ok(()) };
         let Some(wire) = self.wire.take() else { return Ok(()) };
         if persistent && self.sent && self.session.0.keepalive {
-            let (remote, number, proxied) = (self.remote, self.number, self.proxied);
-            let idle = Idle { wire, remote, number, proxied, since: self.parse.event_loop.time() };
+            let (remote, number) = (self.remote, self.number);
+            let idle = Idle { wire, remote, number, since: self.parse.event_loop.time() };
             self.session.0.pool.borrow_mut().put(&self.url, idle);
             return Ok(());
         }

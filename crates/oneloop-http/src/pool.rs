@@ -23,7 +23,6 @@ pub(crate) struct Idle {
     pub(crate) remote: Option<SocketAddr>,
     /// Its number in the session.
     pub(crate) number: u32,
-    pub(crate) proxied: bool,
     pub(crate) since: Instant,
 }
 

@@ -126,6 +126,7 @@ async fn hop(
     if let Some(guard) = &session.connector.guard {
         guard(url, None)?;
     }
+    exchange.hop().proxied = session.connector.is_proxied(url);
     let mut idle =
         if session.keepalive && request.address.is_none() { take_idle(session, url, begun).await? } else { None };
     loop {
@@ -136,7 +137,6 @@ async fn hop(
                 hop.reused = true;
                 hop.remote = idle.remote;
                 hop.connection = idle.number;
-                hop.proxied = idle.proxied;
                 hop.tls = idle.wire.tls_info().cloned();
                 idle.wire
             }
