@@ -332,7 +332,8 @@ impl Parse {
 
     fn note_progress(&mut self, now: Instant) {
         let mut hop = self.exchange.hop();
-        if self.head.is_none() {
+        // Of a final response: once it is there, it stays.
+        if self.head.is_none() && hop.status_line.is_none() {
             hop.status_line = self.reader.status();
         }
         hop.body_bytes = self.reader.body_bytes();
