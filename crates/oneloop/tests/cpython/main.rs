@@ -16,7 +16,10 @@ mod harness;
 mod hops;
 mod locks;
 mod messages;
+#[path = "../harness/oracle.rs"]
+mod oracle;
 mod page;
+mod printed;
 mod queues;
 mod runners;
 mod scenarios;

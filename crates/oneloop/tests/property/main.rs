@@ -10,6 +10,8 @@
 
 mod generate;
 mod interpret;
+#[path = "../harness/oracle.rs"]
+mod oracle;
 mod python;
 mod shrink;
 
@@ -33,20 +35,7 @@ fn kept_folder() -> PathBuf {
 
 /// CPython, or none when the test is skipped.
 fn python(test: &str) -> Option<Python> {
-    let why = match Python::start() {
-        Ok(python) => return Some(python),
-        Err(why) => why,
-    };
-    // Debian's CPython is older, and no registry of packages has a newer one: then there is nothing to install.
-    let may_skip = std::env::var_os("ONELOOP_TESTS_MAY_NOT_SKIP").is_none() || python::is_an_older_one_here();
-    assert!(may_skip, "{test} may not be skipped here, but {why}");
-    eprintln!("SKIPPED {test}: {why}");
-    if let Some(path) = std::env::var_os("ONELOOP_TESTS_SKIPS") {
-        use std::io::Write;
-        let file = fs::OpenOptions::new().create(true).append(true).open(path);
-        let _ = file.and_then(|mut file| writeln!(file, "{test}: {why}"));
-    }
-    None
+    oracle::python(test).map(|program| Python::start(&program))
 }
 
 fn numbers() -> std::ops::Range<u64> {
