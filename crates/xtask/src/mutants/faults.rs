@@ -66,8 +66,8 @@ pub(crate) const FAULTS: [Fault; 10] = [
         what: "due timers are queued before what the selector reports",
         edits: &[(
             "event_loop.rs",
-            "            let unpark = core.selector.dispatch(core);",
-            "            core.queue_due_timers();\n            let unpark = core.selector.dispatch(core);",
+            "            let unpark = core.selector.dispatch::<OBSERVED>(core);",
+            "            core.queue_due_timers::<OBSERVED>();\n            let unpark = core.selector.dispatch::<OBSERVED>(core);",
         )],
     },
     Fault {
