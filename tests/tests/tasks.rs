@@ -5,7 +5,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
 use oneloop_tests::holding::Holding;
-use oneloop_tests::program;
+use oneloop_tests::{need, program};
 
 /// A program in which three probes wait for an answer that never comes.
 struct Running {
@@ -16,9 +16,12 @@ struct Running {
 
 impl Running {
     fn start(options: &[&str]) -> Running {
-        // A fourth connection, which never comes, is what it holds the others for.
-        let server = Holding::start(Duration::ZERO, 4);
-        let mut command = program::prober();
+        // A fourth connection, which never comes, is what the server holds the others for.
+        Running::start_with(program::prober(), options, 4)
+    }
+
+    fn start_with(mut command: Command, options: &[&str], held_for: usize) -> Running {
+        let server = Holding::start(Duration::ZERO, held_for);
         command.args(options).args(["-m", "2m"]);
         for path in ["one", "two", "three"] {
             command.arg(format!("http://{}/{path}", server.address()));
@@ -63,6 +66,19 @@ impl Running {
             }
         }
         panic!("stderr ended with {lines:?}");
+    }
+
+    /// Reads the next report that begins so: one of the probes is being stepped, and the table says so of it alone.
+    fn report(&mut self, begins: &str) {
+        let urls = format!("http://{}/", self.server.address());
+        let mut lines = self.stderr.by_ref().map(|line| line.expect("text"));
+        let first = lines.find(|line| line.starts_with(begins)).expect("a report");
+        assert!(first.contains(&format!(" has been in the step of {urls}")), "{first}");
+        assert!(first.contains("made at crates/prober/src/"), "{first}");
+        let table: Vec<String> = lines.take_while(|line| line != "who awaits whom:").collect();
+        assert!(table[0].contains("; 1 thread beside the loop's: watchdog"), "{table:#?}");
+        let running = table.iter().filter(|line| line.contains(" running ") && line.contains(&urls));
+        assert_eq!(running.count(), 1, "{table:#?}");
     }
 
     fn threads(&self) -> usize {
@@ -113,6 +129,31 @@ fn sigusr1_prints_the_table_without_any_option() {
     assert!(table[0].contains("(SIGUSR1)"), "{}", table[0]);
     assert_eq!(table[1].split_whitespace().collect::<Vec<_>>(), ["#", "task", "is", "waits", "for"]);
     assert!(running.end(), "all probes passed");
+}
+
+/// strace holds the loop's thread, and only that, for an hour in its first read of an answer: in the middle of a step.
+/// (`-D` makes the program the child, and strace its own.)
+#[test]
+fn a_loop_that_is_stuck_in_a_step_is_reported_and_answers_a_signal() {
+    let test = "a_loop_that_is_stuck_in_a_step_is_reported_and_answers_a_signal";
+    if !need::strace(test) {
+        return;
+    }
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=recvfrom"]);
+    command.args(["-e", "inject=recvfrom:delay_enter=3600000000"]).arg(program::path());
+    let mut running = Running::start_with(command, &["--watchdog=200"], 3);
+    running.report("prober: the loop is stuck: turn ");
+    // It is stuck for as long as this test likes, and the signal is answered nevertheless.
+    running.signal();
+    running.report("prober: asked while the loop is stuck: turn ");
+    // Nobody holds it any more: it goes on, and is not asked a second time.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.child.id())).expect("it lives");
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).expect("it is traced").trim();
+    assert!(Command::new("kill").args(["-KILL", tracer]).status().expect("kill runs").success());
+    let rest: Vec<String> = running.stderr.by_ref().map(|line| line.expect("text")).collect();
+    assert!(!rest.iter().any(|line| line.contains("(SIGUSR1)")), "{rest:#?}");
+    assert!(running.child.wait().expect("it ends").success(), "all probes passed");
 }
 
 #[test]

@@ -19,6 +19,9 @@ use crate::tasks::tasks_text;
 
 const NAME: &str = "watchdog";
 
+/// How often it looks, at least, and how long the loop must be stuck for the thread to answer in its place.
+const LOOKS_EVERY: Duration = Duration::from_millis(100);
+
 /// The thread, as long as this lives.
 pub struct Watchdog {
     ended: Arc<AtomicBool>,
@@ -34,16 +37,32 @@ impl Watchdog {
     pub fn start(
         reader: CensusReader,
         limit: Duration,
+        say: impl FnMut(&str) + Send + 'static,
+    ) -> std::io::Result<Watchdog> {
+        Watchdog::start_asked(reader, limit, Arc::default(), say)
+    }
+
+    /// As [`start`](Watchdog::start); and whoever sets `asked`, a signal handler for one, gets a report when the loop has
+    /// been stuck for a tenth of a second, or `limit` if that is less, and has not taken the question back by then.
+    /// Whoever answers, this thread or the loop, does it with `swap(false)`, so that there is one answer.
+    ///
+    /// # Errors
+    /// When the operating system has no thread to give.
+    pub fn start_asked(
+        reader: CensusReader,
+        limit: Duration,
+        asked: Arc<AtomicBool>,
         mut say: impl FnMut(&str) + Send + 'static,
     ) -> std::io::Result<Watchdog> {
         let ended = Arc::new(AtomicBool::new(false));
         let (ends, mut patience) = (ended.clone(), Patience::new(limit));
         let thread = Builder::new().name(NAME.to_owned()).spawn(move || {
             while !ends.load(Ordering::Acquire) {
-                if let Some(report) = patience.look(&reader, Instant::now()) {
+                let now = Instant::now();
+                if let Some(report) = patience.look(&reader, now).or_else(|| patience.answer(&reader, now, &asked)) {
                     say(&report);
                 }
-                std::thread::park_timeout((limit / 4).max(Duration::from_millis(1)));
+                std::thread::park_timeout((limit / 4).clamp(Duration::from_millis(1), LOOKS_EVERY));
             }
         })?;
         oneloop::thread_started(NAME, "looks whether the loop is stuck");
@@ -96,6 +115,14 @@ impl Patience {
         }
         self.reported = Some((busy, stuck * 2));
         Some(describe(busy, stuck, &reader.snapshot(now)))
+    }
+
+    /// A report for somebody who has asked, if the loop can't give one.
+    fn answer(&self, reader: &CensusReader, now: Instant, asked: &AtomicBool) -> Option<String> {
+        let busy = reader.busy()?;
+        let stuck = now.saturating_duration_since(busy.since);
+        let answers = stuck >= self.limit.min(LOOKS_EVERY) && asked.swap(false, Ordering::AcqRel);
+        answers.then(|| format!("asked while {}", describe(busy, stuck, &reader.snapshot(now))))
     }
 }
 
@@ -184,6 +211,29 @@ mod tests {
         let said = said.take().expect("a report");
         assert!(said.starts_with("the loop is stuck: turn 1 has been in a callback"), "{said}");
         assert_eq!(Patience::new(Duration::ZERO).look(&reader, Instant::now()), None);
+    }
+
+    #[test]
+    fn who_asks_while_the_loop_is_stuck_is_answered_once_and_else_left_to_the_loop() {
+        let census = Rc::new(Census::default());
+        let reader = census.reader();
+        let event_loop =
+            oneloop::EventLoop::builder().virtual_clock(true).observer(census).build().expect("a selector");
+        let stuck = async move {
+            let now = oneloop::get_running_loop()?.time();
+            let patience = Patience::new(Duration::from_secs(60));
+            let asked = AtomicBool::new(true);
+            let look = |millis| patience.answer(&reader, now + Duration::from_millis(millis), &asked);
+            assert_eq!(look(99), None, "the loop may still answer");
+            let report = look(100).ok_or(oneloop::Error::other("no report"))?;
+            assert!(
+                report.starts_with("asked while the loop is stuck: turn 1 has been in the step of Task-1 (#1; "),
+                "{report}"
+            );
+            assert_eq!(look(200), None, "asked once, answered once");
+            Ok(())
+        };
+        event_loop.run_until_complete(stuck).expect("it ends");
     }
 
     #[test]

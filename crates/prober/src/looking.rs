@@ -4,11 +4,13 @@
 //! thread when the loop is stuck, with `--watchdog`. Neighbours: `oneloop-trace` has the census, the text and the thread;
 //! `recording` gives the loop its observers. Invariants: without these options the loop has no observer, and the table is
 //! found out by looking when somebody asks; the one thread is the watchdog's, and only when asked for; what is printed
-//! from the loop never blocks it.
+//! from the loop never blocks it; a signal has one answer, from the loop or, when that is stuck, from the watchdog.
 //! Counterparts: `python -m asyncio ps PID` and `pstree PID` (3.14).
 
 use std::io::Write;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oneloop::{LoopRef, get_running_loop, sleep};
@@ -52,8 +54,17 @@ impl Looking {
     pub(crate) fn begin(&self) -> oneloop::Result<Option<Watchdog>> {
         let event_loop = get_running_loop()?;
         let reader = self.census.as_ref().map(|census| census.reader());
-        let (asked, looks) = (event_loop.clone(), reader.clone());
-        event_loop.add_signal_handler(SIGUSR1, move || print(table(&asked, looks.as_ref(), "SIGUSR1")))?;
+        // Set by the signal itself, before the loop hears of it: so that the watchdog can answer for a loop that is stuck.
+        let asked = self.limit.map(|_| Arc::<AtomicBool>::default());
+        if let Some(asked) = &asked {
+            signal_hook::flag::register(SIGUSR1, asked.clone())?;
+        }
+        let (looked_at, looks, open) = (event_loop.clone(), reader.clone(), asked.clone());
+        event_loop.add_signal_handler(SIGUSR1, move || {
+            if open.as_ref().is_none_or(|open| open.swap(false, Ordering::AcqRel)) {
+                print(table(&looked_at, looks.as_ref(), "SIGUSR1"));
+            }
+        })?;
         let Some(reader) = reader else { return Ok(None) };
         if let Some(every) = self.every {
             let looks = reader.clone();
@@ -67,8 +78,8 @@ impl Looking {
             });
             prints.set_name("--tasks");
         }
-        let watch =
-            |limit| Watchdog::start(reader, limit, |report| drop(write!(std::io::stderr(), "prober: {report}")));
+        let say = |report: &str| drop(write!(std::io::stderr(), "prober: {report}"));
+        let watch = |limit| Watchdog::start_asked(reader, limit, asked.unwrap_or_default(), say);
         self.limit.map(watch).transpose().map_err(oneloop::Error::from)
     }
 }
