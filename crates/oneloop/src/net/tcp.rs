@@ -146,7 +146,8 @@ impl TcpListener {
         self.socket.local_addr()
     }
 
-    /// Waits for a connection. Cancellation safe. One task at a time may wait.
+    /// Waits for a connection. Cancellation safe. Several tasks may wait: an event wakes all, and who
+    /// comes too late waits again. (Inside another crate's combinator only the last is woken.)
     ///
     /// # Errors
     /// `Io`: among others when no descriptor is left; the connection then stays in the kernel's queue, and

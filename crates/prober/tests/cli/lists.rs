@@ -113,3 +113,12 @@ fn standard_input_is_a_stream_and_each_result_comes_when_it_is_ready() {
     drop(input);
     assert_eq!(child.wait().expect("an end").code(), Some(1));
 }
+
+/// Probes that fail at once arm no timer. After the nineteenth the feeder waited for a turn that nothing could begin.
+#[test]
+fn a_list_of_probes_that_never_wait_comes_to_its_end() {
+    let list = at(&file("at-once", &"http://nowhere.invalid/\n".repeat(60)));
+    let run = ran(&mut prober(&["-q", "--format", "jsonl", &list]));
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(run.stdout.lines().count(), 60, "{}", run.stderr);
+}
