@@ -119,15 +119,16 @@ pub(crate) struct Secrets(Vec<Vec<u8>>);
 const SHORTEST_SECRET: usize = 4;
 
 impl Secrets {
-    /// Of these values; each is also known as it stands in JSON, in XML and behind percent signs.
+    /// Of these values; each is also known as it stands in JSON, in XML, in HTML and behind percent signs.
     pub(crate) fn new(values: impl IntoIterator<Item = String>) -> Secrets {
         let mut all = Vec::new();
         for value in values.into_iter().filter(|value| value.len() >= SHORTEST_SECRET) {
             let json = serde_json::to_string(&value).unwrap_or_default();
-            let xml = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+            let xml = oneloop_trace::escaped(&value);
+            let html = xml.replace('\'', "&#39;");
             let quoted = value.replace('"', "\"\"");
             let escaped = json.trim_matches('"').to_owned();
-            all.extend([value, escaped, xml, quoted].map(String::into_bytes));
+            all.extend([value, escaped, xml, html, quoted].map(String::into_bytes));
         }
         // The longest first: one secret may be part of another.
         all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -167,6 +168,20 @@ mod tests {
         let mut out = Vec::new();
         terminal(&mut out, text);
         String::from_utf8(out).expect("escaping keeps UTF-8")
+    }
+
+    #[test]
+    fn a_secret_is_known_in_the_forms_in_which_it_is_shown() {
+        let secrets = Secrets::new(["it's <so> \"secret\" & long".to_owned()]);
+        for shown in [
+            "it's <so> \"secret\" & long",
+            "it's <so> \\\"secret\\\" & long",
+            "it's &lt;so&gt; &quot;secret&quot; &amp; long",
+            "it&#39;s &lt;so&gt; &quot;secret&quot; &amp; long",
+            "it's <so> \"\"secret\"\" & long",
+        ] {
+            assert_eq!(secrets.hidden(shown), "<secret>");
+        }
     }
 
     #[test]

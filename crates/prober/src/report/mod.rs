@@ -166,7 +166,9 @@ impl Reporter {
             (None, Format::Har) => (Box::new(har::Har::new(&settings.spec)), Some(",\n")),
             (None, Format::Prom) => (Box::<prom::Prom>::default(), None),
             (None, Format::Junit) => (Box::<junit::Junit>::default(), None),
-            (None, Format::Waterfall) => (Box::new(waterfall::Waterfall::new(palette, columns, wrap)), None),
+            (None, Format::Waterfall) => {
+                (Box::new(waterfall::Waterfall::new(palette, columns, wrap, secrets.clone())), None)
+            }
         };
         Reporter {
             format,

@@ -5,6 +5,7 @@
 //! alone. Neighbours: `colour` has signs and colours. Counterparts: a browser's network panel, and httpstat.
 
 use std::io::Write;
+use std::rc::Rc;
 use std::time::Duration;
 
 use oneloop_http::Phase;
@@ -12,7 +13,7 @@ use oneloop_http::Phase;
 use super::text::{milliseconds, put};
 use super::{Outcome, Render, wrap};
 use crate::colour::Palette;
-use crate::escape;
+use crate::escape::{self, Secrets};
 use crate::job::Job;
 
 /// More rows than this are not drawn: nobody looks at them, and they would have to be kept until the end.
@@ -24,6 +25,8 @@ pub(super) struct Waterfall {
     palette: Palette,
     columns: usize,
     wrap: Option<usize>,
+    /// Hidden before anything is broken or cut: half a secret is none that the reporter would know.
+    secrets: Rc<Secrets>,
     rows: Vec<Row>,
     left_out: u64,
 }
@@ -42,8 +45,8 @@ struct Row {
 
 impl Waterfall {
     /// `columns` is how wide the place is, `wrap` the same if it is a terminal.
-    pub(super) fn new(palette: Palette, columns: usize, wrap: Option<usize>) -> Waterfall {
-        Waterfall { palette, columns, wrap, rows: Vec::new(), left_out: 0 }
+    pub(super) fn new(palette: Palette, columns: usize, wrap: Option<usize>, secrets: Rc<Secrets>) -> Waterfall {
+        Waterfall { palette, columns, wrap, secrets, rows: Vec::new(), left_out: 0 }
     }
 
     fn bars(&self, out: &mut Vec<u8>) {
@@ -223,6 +226,10 @@ impl Render for Waterfall {
 
     fn round_ended(&mut self, out: &mut Vec<u8>) {
         self.rows.sort_by_key(|row| row.order);
+        for row in &mut self.rows {
+            row.url = self.secrets.hidden(&row.url).into();
+            row.failure = row.failure.take().map(|(kind, message)| (kind, self.secrets.hidden(&message).into()));
+        }
         match self.rows.as_slice() {
             [] => return,
             [row] => self.staircase(out, row),
@@ -300,8 +307,29 @@ mod tests {
         }
     }
 
+    /// A secret of two words stood in two lines, and half of a long one in a label; neither was known any more.
+    #[test]
+    fn a_secret_is_hidden_before_lines_are_broken_and_labels_cut() {
+        let secrets = Secrets::new(["open sesame and be quick".to_owned()]);
+        let mut waterfall = Waterfall::new(Palette::new(false, false), 40, Some(40), Rc::new(secrets));
+        let failing = |url: &str| Row {
+            failure: Some(("status", "expected another answer than open sesame and be quick, you".into())),
+            ..row(url, [0, 1, 0, 0, 1, 0], None)
+        };
+        for rows in [
+            vec![failing("http://a/open sesame and be quick")],
+            vec![failing("http://a/"), failing("http://b/open sesame and be quick")],
+        ] {
+            waterfall.rows = rows;
+            let mut out = Vec::new();
+            waterfall.round_ended(&mut out);
+            let text = String::from_utf8(out).expect("text");
+            assert!(text.contains("<secret>") && !text.contains("open") && !text.contains("sesame"), "{text}");
+        }
+    }
+
     fn drawn(rows: Vec<Row>, columns: usize) -> String {
-        let mut waterfall = Waterfall::new(Palette::new(false, false), columns, None);
+        let mut waterfall = Waterfall::new(Palette::new(false, false), columns, None, Rc::default());
         waterfall.rows = rows;
         let mut out = Vec::new();
         waterfall.round_ended(&mut out);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use oneloop_http::server::Response;
 
 use super::Exporter;
-use crate::escape;
+use crate::escape::{self, Secrets};
 use crate::report::Outcome;
 use crate::target::Target;
 
@@ -31,8 +31,9 @@ struct Entry {
 }
 
 impl Recent {
-    pub(super) fn note(&self, module: &str, target: &Target, outcome: &Outcome, took: Duration) {
-        let short = |text: &str| text.chars().take(LONGEST_TEXT).collect::<String>();
+    pub(super) fn note(&self, module: &str, secrets: &Secrets, target: &Target, outcome: &Outcome, took: Duration) {
+        // Hidden before it is cut: the page would not know half a secret.
+        let short = |text: &str| secrets.hidden(text).chars().take(LONGEST_TEXT).collect::<String>();
         let failure = outcome.failure.as_ref();
         let entry = Entry {
             at: SystemTime::now(),

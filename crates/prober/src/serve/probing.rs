@@ -68,7 +68,8 @@ impl Exporter {
         let _place = Place(self.clone());
         let (outcome, took) = carry_out(&prober, &target, limit).await?;
         self.metrics.count(&query.module, &outcome, took, prober.take_worst_wait());
-        self.recent.note(&query.module, &target, &outcome, took);
+        let secrets = Secrets::new(module.spec.all_secrets());
+        self.recent.note(&query.module, &secrets, &target, &outcome, took);
         Ok(answer(&query, &module, &target, &outcome, took, limit))
     }
 
