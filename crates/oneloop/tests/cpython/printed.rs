@@ -1,7 +1,8 @@
 //! What is kept of CPython's output is what CPython prints.
 //!
 //! Job: run the programs whose output this crate's are compared with (`scenarios.py`, `messages.py`, `hops.py`) under
-//! CPython, so that neither a changed program nor another CPython goes unseen. They sleep for some seconds in all.
+//! CPython, so that neither a changed program nor another CPython goes unseen. They sleep for some seconds in all, and on the real clock: on
+//! a busy machine two timers may fall due in one turn and not in two, so a program that differs is run again.
 
 use std::{path::Path, process::Command};
 
@@ -16,11 +17,16 @@ fn the_outputs_that_are_kept_are_those_of_cpython() {
         ("messages.py", include_str!("messages.txt")),
         ("hops.py", include_str!("hops.txt")),
     ];
-    for (program, kept) in kept {
+    let print = |program: &str| {
         let mut command = Command::new(&python);
         command.env_remove("PYTHONASYNCIODEBUG").arg("-B").arg(folder.join(program));
         let ran = command.output().expect("it was just found");
         assert!(ran.status.success(), "{program}: {}", String::from_utf8_lossy(&ran.stderr));
-        assert_eq!(String::from_utf8_lossy(&ran.stdout), kept, "{program}");
+        String::from_utf8_lossy(&ran.stdout).into_owned()
+    };
+    for (program, kept) in kept {
+        const TRIES: usize = 5;
+        let printed = (0..TRIES).map(|_| print(program)).find(|printed| printed == kept);
+        assert_eq!(printed.unwrap_or_else(|| print(program)), kept, "{program}");
     }
 }
