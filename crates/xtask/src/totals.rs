@@ -43,17 +43,31 @@ impl fmt::Display for Totals {
     }
 }
 
-/// What a run printed, less the lines that say what was built and what went well.
+/// What a run printed, less the programs in which all went well, and less the dull lines of the others. What fails must
+/// be found by a person who sees the last screen alone.
 pub(crate) fn without_successes(output: &str) -> String {
+    let begins = |line: &str| {
+        let line = line.trim_start();
+        ["Running ", "Doc-tests "].iter().any(|start| line.starts_with(start)) || is_cargos_list(line)
+    };
     let is_dull = |line: &&str| {
         line.trim_start().starts_with("Compiling ")
             || line.is_empty()
             || line.starts_with("running 0 tests")
-            || line.starts_with("test result: ok. 0 passed")
             || (line.starts_with("test ") && (line.ends_with(" ok") || line.contains("... ignored")))
     };
-    let kept: Vec<&str> = output.lines().filter(|line| !is_dull(line)).collect();
+    let has = |program: &[&str], result: &str| program.iter().any(|line| line.starts_with(result));
+    let lines: Vec<&str> = output.lines().collect();
+    let programs = lines.chunk_by(|_, next| !begins(next));
+    // One that was ended by a signal has no closing line at all, and is shown.
+    let failed = programs.filter(|program| !begins(program[0]) || !has(program, "test result: ok"));
+    let kept: Vec<&str> = failed.flatten().copied().filter(|line| !is_dull(&line)).collect();
     kept.join("\n")
+}
+
+/// Cargo's last words, which name the programs that failed.
+fn is_cargos_list(line: &str) -> bool {
+    line.starts_with("error: ") && line.trim_end().ends_with(" failed:")
 }
 
 /// The number of tests that a run with `-- --list` names.
@@ -106,6 +120,10 @@ mod tests {
     fn what_went_well_is_left_out_of_what_is_shown() {
         let output = "   Compiling x v1\n\nrunning 2 tests\ntest a ... ok\ntest b ... FAILED\n\nb panicked\n";
         assert_eq!(without_successes(output), "running 2 tests\ntest b ... FAILED\nb panicked");
+        let (good, bad) = ("     Running a\nnoise\ntest result: ok. 1 passed\n", "     Running b\nb panicked\n");
+        let list = "error: 1 target failed:\n    `-p b`\n";
+        let shown = "     Running b\nb panicked\nerror: 1 target failed:\n    `-p b`";
+        assert_eq!(without_successes(&[good, bad, good, list].concat()), shown);
     }
 
     #[test]

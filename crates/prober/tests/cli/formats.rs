@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use crate::server::{Gate, Server, respond, wait_for_hangup};
+use crate::server::{Gate, Server};
 use crate::{file, prober, ran};
 
 #[test]
@@ -96,17 +96,7 @@ fn har_has_an_entry_a_request_whose_timings_add_up() {
 #[test]
 fn a_run_that_is_stopped_leaves_a_whole_document_in_every_format() {
     let gate = Arc::new(Gate::default());
-    let come = gate.clone();
-    let server = Server::start(move |stream, path| {
-        match path {
-            "/stall" => {
-                come.arrive();
-                wait_for_hangup(stream);
-            }
-            _ => respond(stream, "200 OK", "", ""),
-        }
-        false
-    });
+    let server = Server::holding(&gate);
     let (good, stall) = (server.url("/good"), server.url("/stall"));
     for (nth, format) in ["json", "har", "junit", "csv", "prom", "jsonl"].into_iter().enumerate() {
         // One at a time: the first has ended when the second is asked for.

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use crate::server::{Gate, Server, respond, wait_for_hangup};
+use crate::server::{Gate, Server, respond};
 use crate::{file, prober, scratch};
 
 /// The exporter, running until it is dropped.
@@ -176,17 +176,7 @@ fn a_bad_configuration_changes_nothing_and_is_named() {
 #[test]
 fn past_its_limits_the_exporter_says_503_and_answers_again_later() {
     let gate = Arc::new(Gate::default());
-    let come = gate.clone();
-    let target = Server::start(move |stream, path| {
-        match path {
-            "/stall" => {
-                come.arrive();
-                wait_for_hangup(stream);
-            }
-            _ => respond(stream, "200 OK", "", ""),
-        }
-        false
-    });
+    let target = Server::holding(&gate);
     let exporter = Exporter::start(&["--parallel-max", "2"]);
     let mut waiting = Vec::new();
     for _ in 0..2 {

@@ -76,6 +76,21 @@ impl Server {
         })
     }
 
+    /// Answers 200, but holds those who ask for `/stall` until they hang up. Each of them is counted at the gate.
+    pub(crate) fn holding(gate: &Arc<Gate>) -> Server {
+        let gate = gate.clone();
+        Server::start(move |stream, path| {
+            match path {
+                "/stall" => {
+                    gate.arrive();
+                    wait_for_hangup(stream);
+                }
+                _ => respond(stream, "200 OK", "", ""),
+            }
+            false
+        })
+    }
+
     /// A server that resets each connection once a request has come: it closes with the request unread.
     pub(crate) fn resetting() -> Server {
         Server::accept(|stream| drop(stream.peek(&mut [0])))
