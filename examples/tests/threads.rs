@@ -12,6 +12,18 @@ fn printed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
+/// Runs the program, and again if need be: a thread that was joined has ended, but Linux may count it for a moment more.
+fn prints(command: &mut Command, expected: &str) {
+    let mut printed_last = String::new();
+    for _ in 0..5 {
+        printed_last = printed(command);
+        if printed_last == expected {
+            return;
+        }
+    }
+    panic!("each time something else than\n{expected}, the last time\n{printed_last}");
+}
+
 /// The lines without the number of threads, which .NET does not promise.
 fn uncounted(text: &str) -> Vec<String> {
     let lines = text.lines().map(|line| match (line.split_once(": "), line.split_once(" of Linux's")) {
@@ -31,7 +43,7 @@ fn counts(text: &str) -> Vec<u32> {
 #[test]
 fn oneloop_starts_a_thread_for_getaddrinfo_alone() {
     let example = PathBuf::from(env!("CARGO_BIN_EXE_seed")).with_file_name("examples").join("threads");
-    assert_eq!(printed(&mut Command::new(example)), include_str!("../threads/expected/oneloop.txt"));
+    prints(&mut Command::new(example), include_str!("../threads/expected/oneloop.txt"));
 }
 
 #[cfg(target_os = "linux")]
@@ -40,7 +52,7 @@ fn asyncio_starts_a_thread_for_a_name() {
     let test = "asyncio_starts_a_thread_for_a_name";
     if need::program(test, "python3", &["-c", "import sys; sys.exit(sys.version_info < (3, 11))"]) {
         let expected = include_str!("../threads/expected/python.txt");
-        assert_eq!(printed(Command::new("python3").args(["-B", "threads/main.py"])), expected);
+        prints(Command::new("python3").args(["-B", "threads/main.py"]), expected);
     }
 }
 
@@ -51,7 +63,7 @@ fn aiohttp_starts_a_thread_for_a_name() {
     let python = if Path::new(system).exists() { system } else { "python3" };
     if need::program("aiohttp_starts_a_thread_for_a_name", python, &["-c", "import aiohttp"]) {
         let expected = include_str!("../threads/expected/aiohttp.txt");
-        assert_eq!(printed(Command::new(python).args(["-B", "threads/with_aiohttp.py"])), expected);
+        prints(Command::new(python).args(["-B", "threads/with_aiohttp.py"]), expected);
     }
 }
 

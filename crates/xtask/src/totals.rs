@@ -61,7 +61,7 @@ pub(crate) fn without_successes(output: &str) -> String {
     let programs = lines.chunk_by(|_, next| !begins(next));
     // One that was ended by a signal has no closing line at all, and is shown.
     let failed = programs.filter(|program| !begins(program[0]) || !has(program, "test result: ok"));
-    let kept: Vec<&str> = failed.flatten().copied().filter(|line| !is_dull(&line)).collect();
+    let kept: Vec<&str> = failed.flatten().copied().filter(|line| !is_dull(line)).collect();
     kept.join("\n")
 }
 

@@ -1,6 +1,7 @@
 """How many turns go by until each thing that waits goes on. `hops.rs` is the same program; its output is `hops.txt`."""
 import asyncio
 from asyncio import *
+import in_order
 turn = 0
 out = []
 def note(what, start): out.append(f"{what} {turn-start}")
@@ -93,10 +94,10 @@ async def main():
     start = turn; await wait([done]); note("wait-done", start)
     # as_completed
     start = turn
-    for x in as_completed([ender(2), ender(1), ender(1)]):
+    for x in as_completed([create_task(ender(n)) for n in (2, 1, 1)]):
         await x; note("completed", start)
     start = turn
-    async for x in as_completed([done, ender(3)]):
+    async for x in as_completed([done, create_task(ender(3))]):
         note("async-completed", start)
     await settle()
     # shield
@@ -159,5 +160,5 @@ async def main():
     t = create_task(aw("cancel-nested", nested())); await settle(); start = turn; t.cancel(); await settle()
     t = create_task(aw("cancel-barrier", Barrier(2).wait())); await settle(); start = turn; t.cancel(); await settle()
     t = create_task(aw("cancel-wait", wait([create_task(sleep(100))]))); await settle(); start = turn; t.cancel(); await settle()
-asyncio.run(main())
+in_order.run(main())
 print("\n".join(out))

@@ -250,7 +250,7 @@ async fn waits(hops: &Hops, done: &Task<()>) -> Result<()> {
     wait([done], ReturnWhen::AllCompleted, None).await?;
     hops.note("wait-done");
     hops.start();
-    for next in as_completed([ender(2), ender(1), ender(1)], None) {
+    for next in as_completed([2, 1, 1].map(|turns| create_task(ender(turns))), None) {
         next.await?;
         hops.note("completed");
     }

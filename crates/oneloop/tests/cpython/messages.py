@@ -1,5 +1,6 @@
 """What is said where a cancellation is caught: messages.rs has the same program."""
 import asyncio
+import in_order
 log=print
 def said(e): return e.args[0] if e.args else '-'
 async def sleeper(name):
@@ -116,5 +117,5 @@ async def main():
     async def end(): await asyncio.sleep(10)
     asyncio.current_task().cancel('main is done')
     await asyncio.sleep(0)
-try: asyncio.run(main())
+try: in_order.run(main())
 except asyncio.CancelledError as e: log('run',said(e))

@@ -3,6 +3,8 @@ import asyncio
 import contextvars
 import threading
 
+import in_order
+
 MS = 0.1
 
 
@@ -989,26 +991,11 @@ def runners():
     log("closed", loop.is_closed())
 
 
-class Task(asyncio.Task):
-    """One whose place in a set is its number: where asyncio takes tasks out of a set, the order is that of the program."""
-
-    made = 0
-
-    def __init__(self, *args, **kwargs):
-        Task.made += 1
-        self.number = Task.made
-        super().__init__(*args, **kwargs)
-
-    def __hash__(self):
-        return self.number
-
-
 def run(scenario):
     log("---", scenario.__name__)
-    Task.made = 0
-    with asyncio.Runner() as runner:
-        runner.get_loop().set_task_factory(lambda loop, coro, **kwargs: Task(coro, loop=loop, **kwargs))
-        runner.run(scenario())
+    # With threads, on the real clock: the virtual one would not wait for them.
+    threads = scenario in (contexts, executors)
+    in_order.run(scenario(), asyncio.SelectorEventLoop if threads else in_order.VirtualLoop)
 
 
 for scenario in (
