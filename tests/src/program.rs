@@ -108,7 +108,8 @@ fn drain(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     })
 }
 
-fn look_at(process: &Child) -> (u64, usize) {
+/// Its peak memory in KiB, 0 where the system does not say, and its threads.
+pub(crate) fn look_at(process: &Child) -> (u64, usize) {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap_or_default();
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;

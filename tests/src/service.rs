@@ -8,6 +8,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::program::look_at;
+
 /// A service that listens.
 #[derive(Debug)]
 pub struct Service {
@@ -78,9 +80,7 @@ impl Service {
     /// The most memory that it has had resident so far (`VmHWM`), in KiB. 0 where there is no /proc.
     #[must_use]
     pub fn peak_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+        look_at(&self.process).0
     }
 }
 

@@ -7,6 +7,9 @@
 //! Invariants: programs of a case take turns within each round, so that a slow spell of the machine hits all alike; the median
 //! of the rounds counts. Clients run on core 0 and servers on core 1. Nothing that was started outlives the command.
 
+use std::path::PathBuf;
+
+mod before;
 mod counts;
 mod micro;
 mod process;
@@ -16,6 +19,7 @@ mod table;
 mod works;
 
 pub(crate) use counts::instructions;
+pub(crate) use process::median;
 use table::Report;
 
 const USAGE: &str = "\
@@ -28,6 +32,7 @@ CASE is one of W1 to W6 and M1 to M6, or W or M for all of that kind; without on
   --rounds N     how often each program runs, 5 unless told
   --providers    also build and measure the other TLS providers (W1)
   --built        take prober and the peers as they were last built
+  --before FILE  hold W1 to W4 against FILE, a prober that was built from another commit, by what can be counted
   --write        put the tables into docs/performance.md
 ";
 
@@ -42,6 +47,8 @@ struct Plan {
     rounds: usize,
     providers: bool,
     built: bool,
+    /// Another prober, to be held against.
+    before: Option<PathBuf>,
     write: bool,
 }
 
@@ -54,6 +61,7 @@ impl Plan {
             rounds: 0,
             providers: false,
             built: false,
+            before: None,
             write: false,
         };
         let mut arguments = arguments.iter();
@@ -63,6 +71,7 @@ impl Plan {
                 "--deep" => plan.deep = true,
                 "--providers" => plan.providers = true,
                 "--built" => plan.built = true,
+                "--before" => plan.before = Some(arguments.next().ok_or("--before needs a file")?.into()),
                 "--write" => plan.write = true,
                 "--rounds" => {
                     let rounds = arguments.next().and_then(|n| n.parse().ok());
@@ -110,7 +119,7 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
     if plan.cases.iter().any(|case| case.starts_with('W')) {
         works::run(&plan, &programs, &mut report)?;
     }
-    if plan.cases.iter().any(|case| case.starts_with('M')) {
+    if plan.before.is_none() && plan.cases.iter().any(|case| case.starts_with('M')) {
         micro::run(&plan, &programs, &mut report)?;
     }
     let text = report.markdown();

@@ -170,7 +170,7 @@ impl Scratch {
 }
 
 /// An edit that the source has outgrown is a failure, here and in the test below.
-fn replace_once(source: &str, old: &str, new: &str) -> Result<String, String> {
+pub(crate) fn replace_once(source: &str, old: &str, new: &str) -> Result<String, String> {
     match source.matches(old).count() {
         1 => Ok(source.replacen(old, new, 1)),
         count => Err(format!("it holds this {count} times, not once:\n{old}")),

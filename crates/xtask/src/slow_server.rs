@@ -155,9 +155,7 @@ fn probe(program: &PathBuf, list: &str, parallel: usize, slow: &str, times: &mut
 }
 
 fn median(times: &[f64]) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+    crate::bench::median(times.to_vec()).unwrap_or(f64::NAN)
 }
 
 /// A server on loopback that answers each request after `delay`, with as many threads as it may hold requests.

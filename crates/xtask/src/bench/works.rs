@@ -30,14 +30,14 @@ struct Contender {
 }
 
 /// What a case asks of every program.
-struct Job<'a> {
-    list: &'a Path,
+pub(super) struct Job<'a> {
+    pub(super) list: &'a Path,
     /// A shorter list for Python.
-    short: (&'a Path, usize),
-    count: usize,
-    parallel: usize,
-    keepalive: bool,
-    https: bool,
+    pub(super) short: (&'a Path, usize),
+    pub(super) count: usize,
+    pub(super) parallel: usize,
+    pub(super) keepalive: bool,
+    pub(super) https: bool,
 }
 
 pub(crate) fn run(plan: &Plan, programs: &Programs, report: &mut Report) -> Result<(), String> {
@@ -45,6 +45,9 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, report: &mut Report) -> Resu
     process::raise_descriptors()?;
     let servers = Servers::start()?;
     let bench = Bench { plan, programs, servers: &servers };
+    if let Some(before) = &plan.before {
+        return bench.against(before, report);
+    }
     if plan.wants("W1") {
         bench.fresh_https(report)?;
     }
@@ -67,10 +70,10 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, report: &mut Report) -> Resu
     Ok(())
 }
 
-struct Bench<'a> {
-    plan: &'a Plan,
-    programs: &'a Programs,
-    servers: &'a Servers,
+pub(super) struct Bench<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) programs: &'a Programs,
+    pub(super) servers: &'a Servers,
 }
 
 impl Bench<'_> {
@@ -278,7 +281,7 @@ impl Bench<'_> {
         all
     }
 
-    fn prober(&self, path: &Path, job: &Job<'_>) -> Command {
+    pub(super) fn prober(&self, path: &Path, job: &Job<'_>) -> Command {
         let mut command = Command::new(path);
         command.arg("--parallel-max").arg(job.parallel.to_string());
         if job.https {

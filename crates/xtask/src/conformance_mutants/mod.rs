@@ -12,6 +12,7 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::mutants::replace_once;
 use crate::shell;
 use beyond::BEYOND;
 use table::{MUTANTS, Mutant};
@@ -83,10 +84,11 @@ fn judge(copy: &Path, mutant: &Mutant) -> Verdict {
         Ok(text) => text,
         Err(error) => return Verdict::Broken(format!("cannot read it: {error}")),
     };
-    if original.matches(mutant.from).count() != 1 {
-        return Verdict::Broken(format!("the text to replace does not stand there once:\n{}", mutant.from));
-    }
-    let verdict = match std::fs::write(&path, original.replacen(mutant.from, mutant.to, 1)) {
+    let planted = match replace_once(&original, mutant.from, mutant.to) {
+        Ok(text) => text,
+        Err(fault) => return Verdict::Broken(fault),
+    };
+    let verdict = match std::fs::write(&path, planted) {
         Err(error) => Verdict::Broken(format!("cannot write it: {error}")),
         Ok(()) => tests_notice(copy, mutant),
     };
@@ -151,8 +153,8 @@ mod tests {
     fn every_change_has_its_place_in_the_source() {
         for mutant in MUTANTS.iter().chain(BEYOND) {
             let source = shell::read(mutant.file).unwrap();
-            let count = source.matches(mutant.from).count();
-            assert!(count == 1, "lines {:?}: {} holds this {count} times:\n{}", mutant.lines, mutant.file, mutant.from);
+            let planted = replace_once(&source, mutant.from, mutant.to);
+            assert!(planted.is_ok(), "lines {:?}, {}: {planted:?}", mutant.lines, mutant.file);
         }
     }
 }
