@@ -59,6 +59,8 @@ fn only_strong_suites_two_versions_and_http_1_1_are_offered_and_nothing_early() 
     // TLS 1.3's AEAD suites, TLS 1.2's ECDHE with AEAD, and the signal for renegotiation.
     let strong = [0x1301, 0x1302, 0x1303, 0xC02B, 0xC02C, 0xC02F, 0xC030, 0xCCA8, 0xCCA9, 0x00FF];
     assert!(suites.iter().all(|suite| strong.contains(suite)), "{suites:x?}");
+    let place = |suite: u16| suites.iter().position(|offered| *offered == suite);
+    assert!(place(0x1301) == Some(0) && place(0xC02B) < place(0xC02C) && place(0xC02F) < place(0xC030), "{suites:x?}");
     assert_eq!(extension(&extensions, 43), Some(&[4, 3, 4, 3, 3][..]), "supported versions");
     assert_eq!(extension(&extensions, 16), Some(&b"\0\x09\x08http/1.1"[..]), "ALPN");
     assert_eq!(extension(&extensions, 41), None, "no session is resumed");

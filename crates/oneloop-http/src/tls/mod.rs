@@ -17,11 +17,11 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::client::UnbufferedClientConnection;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{DnsName, ServerName};
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus, WriteTraffic};
+use rustls::{CipherSuite, ClientConfig};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::TlsInfo;
@@ -33,11 +33,24 @@ pub(crate) use verifier::{CapturingVerifier, ClientIdentity};
 compile_error!("oneloop-http needs a TLS provider: enable the feature `ring` (the default) or `aws-lc-rs`");
 
 /// The provider chosen by cargo feature, for client and server; `aws-lc-rs` wins where both are enabled.
+///
+/// AES-128 is offered before AES-256, as browsers and Go do: it is strong enough, and a handshake's key schedule is then
+/// SHA-256's, for which processors have instructions, and not SHA-384's, for which they have none.
 pub(crate) fn provider() -> CryptoProvider {
     #[cfg(feature = "aws-lc-rs")]
-    return rustls::crypto::aws_lc_rs::default_provider();
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-    return rustls::crypto::ring::default_provider();
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| {
+        let is_aes_128 = matches!(
+            suite.suite(),
+            CipherSuite::TLS13_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        );
+        (suite.tls13().is_none(), !is_aes_128)
+    });
+    provider
 }
 
 /// The name that the certificate must bear, and that SNI sends: no trailing dot, and none for addresses.
