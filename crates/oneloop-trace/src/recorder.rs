@@ -6,8 +6,8 @@
 //! counted, never silent; the recorder calls nothing of the loop's but its clock.
 //!
 //! **The clock is read where time may have passed**, since a reading costs as much as everything else about an event: when a
-//! turn, a park, a step, a span or a thread begins or ends, and for what a callback does. What a step does is stamped with
-//! the last reading before it. `cargo xtask hooks` measures the whole.
+//! turn, a step, a span or a thread begins or ends, when the selector comes back from a park with news or without, and for
+//! what a callback does. What a step does is stamped with the last reading before it. `cargo xtask hooks` measures the whole.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -107,6 +107,8 @@ struct Reading {
     last: Cell<u64>,
     /// How many steps are on the stack.
     steps: Cell<u32>,
+    /// The loop went into the selector, and nothing has come from there since.
+    parked: Cell<bool>,
 }
 
 impl Reading {
@@ -122,10 +124,17 @@ impl Reading {
         match event {
             LoopEvent::PollBegin { .. } => self.steps.set(self.steps.get() + 1),
             LoopEvent::PollEnd { .. } => self.steps.set(self.steps.get().saturating_sub(1)),
-            LoopEvent::TurnBegin { .. } | LoopEvent::TurnEnd | LoopEvent::Unpark(_) => {}
+            LoopEvent::Park { .. } => {
+                self.parked.set(true);
+                return false;
+            }
+            // The first piece of news may come a long time after the park began; the others come with it.
+            LoopEvent::IoEvent { .. } => return self.parked.take(),
+            LoopEvent::Unpark(_) => self.parked.set(false),
+            LoopEvent::TurnBegin { .. } | LoopEvent::TurnEnd => {}
             LoopEvent::SpanBegin { .. } | LoopEvent::SpanEnd { .. } => {}
             LoopEvent::ThreadStart { .. } | LoopEvent::ThreadEnd { .. } => {}
-            LoopEvent::Park { .. } | LoopEvent::IoEvent { .. } | LoopEvent::Drop { .. } => return false,
+            LoopEvent::Drop { .. } => return false,
             LoopEvent::Wake { by: WokenBy::Io(_), .. } => return false,
             _ => return self.steps.get() == 0,
         }

@@ -4,11 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use oneloop::net::UdpSocket;
 use oneloop::{
-    EventLoop, Result, Semaphore, SettableFuture, create_task, gather, get_running_loop, sleep, span_begin, span_end,
-    wait_for, yield_now,
+    EventLoop, LoopEvent, Observer, Result, Semaphore, SettableFuture, Stamp, create_task, gather, get_running_loop,
+    sleep, span_begin, span_end, wait_for, yield_now,
 };
-use oneloop_trace::{Log, Recorder, State, What, check, chrome_trace};
+use oneloop_trace::{By, Log, Record, Recorder, State, What, check, chrome_trace};
 
 /// What the tasks of one schedule share.
 struct Shared {
@@ -168,6 +169,51 @@ fn what_a_callback_does_is_stamped_after_what_it_did_before() {
     assert!(after - before >= takes.as_nanos() as u64, "{before} {after}");
     let falls = records.windows(2).find(|pair| pair[0].t > pair[1].t);
     assert_eq!(falls, None, "time goes back");
+}
+
+/// Tells a thread when the loop parks for as long as it takes.
+struct Parks(Rc<Recorder>, std::sync::mpsc::Sender<()>);
+
+impl Observer for Parks {
+    fn event(&self, stamp: &Stamp<'_>, event: &LoopEvent<'_>) {
+        self.0.event(stamp, event);
+        if matches!(event, LoopEvent::Park { timeout: None }) {
+            self.1.send(()).expect("it listens");
+        }
+    }
+}
+
+/// Its time was that of the park's beginning: a task that had waited for a server seemed to have been ready all the while.
+#[test]
+fn what_comes_while_the_loop_is_parked_is_stamped_when_it_has_come() {
+    let recorder = Rc::new(Recorder::default());
+    let (parks, parked) = std::sync::mpsc::channel();
+    let observer = Rc::new(Parks(recorder.clone(), parks));
+    let event_loop = EventLoop::builder().observer(observer).build().expect("a selector");
+    let (begun, sent) = event_loop
+        .run_until_complete(async {
+            let socket = UdpSocket::bind(([127, 0, 0, 1], 0).into())?;
+            let to = socket.local_addr()?;
+            let begun = std::time::Instant::now();
+            let sender = std::thread::spawn(move || {
+                parked.recv().expect("the loop parks");
+                let sent = std::time::Instant::now();
+                let from = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+                from.send_to(b"!", to).expect("it is sent");
+                sent
+            });
+            socket.recv_from(&mut [0]).await?;
+            Ok((begun, sender.join().expect("it has sent")))
+        })
+        .expect("nothing fails");
+    let log = recorder.log();
+    let wake = |record: &&Record| matches!(record.what, What::Wake { by: By::Io(_), .. });
+    // Not that it can be written to, which it could from the beginning.
+    let news = |record: &&Record| matches!(record.what, What::IoEvent { readable: true, .. });
+    let (news, wake) = (log.records.iter().find(news).expect("news"), log.records.iter().find(wake).expect("a wake"));
+    // Counted from the first event, which was before `begun`.
+    assert!(u128::from(news.t) >= (sent - begun).as_nanos(), "{news:?}, sent after {:?}", sent - begun);
+    assert_eq!(wake.t, news.t);
 }
 
 #[test]
