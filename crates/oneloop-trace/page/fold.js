@@ -112,9 +112,9 @@ function apply(state, record) {
   }
 }
 
-// Any state of a log, quickly: a copy is kept of every `step`-th.
+// Any state of a log, quickly: a copy is kept of every `step`-th, and of a long log not more than fifty.
 class Replay {
-  constructor(log, step = 1000) {
+  constructor(log, step = Math.max(1000, Math.ceil(log.records.length / 50))) {
     this.log = log;
     this.step = step;
     this.kept = [newState(log.dropped)];

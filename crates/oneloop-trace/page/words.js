@@ -39,6 +39,14 @@ function waitsFor(state, on) {
   return on.line ?? "something";
 }
 
+// Which of its wakes it is, if all of them are known.
+function times(state, number) {
+  const wakes = state.tasks.get(number)?.wakes;
+  if (!wakes) return "";
+  const last = wakes % 10, teens = wakes % 100 > 10 && wakes % 100 < 14;
+  return `, for the ${wakes}${teens ? "th" : ["th", "st", "nd", "rd"][last] ?? "th"} time,`;
+}
+
 function sentence(state, record) {
   const name = record.task ? taskName(state, record.task) : "a callback";
   switch (record.event) {
@@ -48,7 +56,8 @@ function sentence(state, record) {
       : record.timeout === null ? "The loop parks until something happens: no timer is armed."
       : `The loop parks, for ${milliseconds(record.timeout)} at most: then the first timer is due.`;
     case "unpark": return record.events > 0 ? `The selector returns with ${record.events} event${record.events === 1 ? "" : "s"}.`
-      : record.notified ? "The selector returns: another thread rang." : "The selector returns with nothing.";
+      : record.notified ? "The selector returns: another thread rang."
+      : (firstDeadline(state) ?? Infinity) <= record.t ? "The selector returns: the time is up, the first timer is due." : "The selector returns with nothing.";
     case "io_event": return `Source ${record.source} is ${[record.readable && "readable", record.writable && "writable"].filter(Boolean).join(" and ") || "closed"}.`;
     case "timer_add": return `${name} arms timer ${record.timer}, due at ${milliseconds(record.deadline)}.`;
     case "timer_fire": return `Timer ${record.timer} is due, and is queued.`;
@@ -63,7 +72,7 @@ function sentence(state, record) {
     case "thread_end": return `Thread ${record.name} ends.`;
     case "await": return `${name} comes to an await at ${record.at}.`;
     case "wait": return `${name} can't go on: it waits for ${waitsFor(state, record.on)}, which keeps its waker.`;
-    case "wake": return `${name} is woken by ${by(state, record.by)}${record.coalesced ? "; it was in the ready queue already" : ", and goes to the end of the ready queue"}.`;
+    case "wake": return `${name} is woken${record.coalesced ? "" : times(state, record.task)} by ${by(state, record.by)}${record.coalesced ? "; it was in the ready queue already" : ", and goes to the end of the ready queue"}.`;
     case "poll_begin": return `${name} is polled: its step ${state.tasks.get(record.task)?.polls ?? "?"} begins.`;
     case "poll_end": return record.result === "pending" ? `${name} returns Pending${state.tasks.get(record.task)?.state === "scheduled" ? ", and is in the ready queue again." : ": it waits."}` : `${name}'s step ends: ${record.result}.`;
     case "drop": return `${name} is gone: ${record.reason}.`;
