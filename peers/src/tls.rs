@@ -18,8 +18,9 @@ pub const PROVIDERS: &[&str] = &[
     "graviola",
 ];
 
+/// With AES-128 first, as `prober` has it.
 pub fn provider(name: &str) -> Fallible<Arc<CryptoProvider>> {
-    Ok(Arc::new(match name {
+    let mut provider = match name {
         #[cfg(feature = "ring")]
         "ring" => rustls::crypto::ring::default_provider(),
         #[cfg(feature = "aws-lc-rs")]
@@ -29,7 +30,12 @@ pub fn provider(name: &str) -> Fallible<Arc<CryptoProvider>> {
         _ => {
             return Err(format!("no TLS provider {name} in this build, only {PROVIDERS:?}").into());
         }
-    }))
+    };
+    provider.cipher_suites.sort_by_key(|suite| {
+        let has_aes_128 = format!("{:?}", suite.suite()).contains("AES_128");
+        (suite.tls13().is_none(), !has_aes_128)
+    });
+    Ok(Arc::new(provider))
 }
 
 pub fn client_config(provider_name: &str, cacert: &str) -> Fallible<ClientConfig> {

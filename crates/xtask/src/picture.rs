@@ -16,20 +16,23 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
     }
     shell::run(shell::cargo().args(["build", "--release", "--package", "prober"]))?;
     let program = shell::root().join("target/release/prober");
-    // Only stdout: the picture shows the results, and the progress bar is drawn on a terminal alone.
-    let output = Command::new(&program)
-        .args(["--color", "always"])
+    // On a terminal, where the prober breaks its lines; its stderr, with the progress bar, is left out.
+    let line = format!("stty rows 50 cols {} && {} --color always 2>&-", svg::COLUMNS, program.display());
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         // As `cargo run` starts it, which is what the picture's first line says.
         .env("CARGO_PKG_NAME", "prober")
+        .env("TERM", "xterm-256color")
         .current_dir(shell::root())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
+        .map_err(|error| format!("cannot run script (apt-get install bsdutils): {error}"))?;
     if !output.status.success() {
         return Err(format!("the demo failed with {}, so there is nothing to show", output.status));
     }
-    let picture = svg::draw("cargo run --release", &String::from_utf8_lossy(&output.stdout));
+    let printed = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    let picture = svg::draw("cargo run --release", &printed);
     let path = shell::root().join(PICTURE);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;

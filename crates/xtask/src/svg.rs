@@ -13,7 +13,7 @@ const CELL_WIDTH: f64 = 8.4;
 const LINE_HEIGHT: usize = 19;
 const MARGIN: usize = 16;
 /// A line that is longer is broken, as a terminal of this width would break it.
-const COLUMNS: usize = 120;
+pub(crate) const COLUMNS: usize = 120;
 const BACKGROUND: &str = "#1b1f27";
 const FOREGROUND: &str = "#d6dae2";
 

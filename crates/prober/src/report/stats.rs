@@ -1,7 +1,7 @@
 //! What a run adds up to: counts by kind, and how the times are spread.
 //!
 //! Memory does not grow with the number of results: times go into histograms that keep two significant figures, so a
-//! percentile is off by no more than 1 %. Phases are counted only when somebody asked for them.
+//! percentile is off by no more than 1 %; the fastest and the slowest are exact, and none lies beyond them. Phases are counted only when somebody asked for them.
 //! Counterpart: `statistics.quantiles` in Python, which wants every value at once.
 
 use std::collections::BTreeMap;
@@ -54,42 +54,51 @@ pub(crate) struct PhaseStats {
     pub(crate) total: Spread,
 }
 
-/// A histogram of times, in nanoseconds.
+/// How times are spread, in nanoseconds.
 #[derive(Debug)]
-pub(crate) struct Spread(Option<Histogram<u32>>);
+pub(crate) struct Spread {
+    histogram: Option<Histogram<u32>>,
+    fastest: u64,
+    slowest: u64,
+}
 
 impl Spread {
     fn new() -> Spread {
         // These bounds are good ones; should the library think otherwise, nothing is counted.
-        Spread(Histogram::new_with_bounds(1, LONGEST, 2).ok())
+        let histogram = Histogram::new_with_bounds(1, LONGEST, 2).ok();
+        Spread { histogram, fastest: u64::MAX, slowest: 0 }
     }
 
     fn count(&mut self, time: Duration) {
-        if let Some(histogram) = &mut self.0 {
-            histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(LONGEST));
+        let time = u64::try_from(time.as_nanos()).unwrap_or(LONGEST).min(LONGEST);
+        self.fastest = self.fastest.min(time);
+        self.slowest = self.slowest.max(time);
+        if let Some(histogram) = &mut self.histogram {
+            histogram.saturating_record(time);
         }
     }
 
     /// How many times were counted.
     pub(crate) fn len(&self) -> u64 {
-        self.0.as_ref().map_or(0, Histogram::len)
+        self.histogram.as_ref().map_or(0, Histogram::len)
     }
 
     /// Milliseconds that `share` (0 to 1) of all counted times do not exceed; `None` when none was counted.
     pub(crate) fn percentile(&self, share: f64) -> Option<f64> {
-        let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
-        // A bucket's upper end may lie above the largest time that was counted.
-        Some(histogram.value_at_quantile(share).min(histogram.max()) as f64 / 1e6)
+        let histogram = self.histogram.as_ref().filter(|histogram| !histogram.is_empty())?;
+        // A bucket's ends may lie beyond what was counted.
+        let time = if share > 0.0 { histogram.value_at_quantile(share) } else { self.fastest };
+        Some(time.clamp(self.fastest, self.slowest) as f64 / 1e6)
     }
 
     /// Milliseconds on the average.
     pub(crate) fn mean(&self) -> Option<f64> {
-        self.0.as_ref().filter(|histogram| !histogram.is_empty()).map(|histogram| histogram.mean() / 1e6)
+        self.histogram.as_ref().filter(|histogram| !histogram.is_empty()).map(|histogram| histogram.mean() / 1e6)
     }
 
     /// How many times lie from `low` to below `high`, in milliseconds, to within a bucket.
     pub(crate) fn between(&self, low: f64, high: f64) -> u64 {
-        let Some(histogram) = &self.0 else { return 0 };
+        let Some(histogram) = &self.histogram else { return 0 };
         let middle = |value: u64| histogram.median_equivalent(value) as f64 / 1e6;
         histogram
             .iter_recorded()
@@ -197,6 +206,17 @@ mod tests {
         }
         assert_eq!(stats.slowest.map(|slowest| slowest.headers), Some(Duration::from_secs(1)));
         assert_eq!(stats.headers.between(0.0, 100.5), 100);
+    }
+
+    #[test]
+    fn no_percentile_lies_beyond_the_fastest_or_the_slowest() {
+        for millis in [0.01, 2.997, 302.604, 90_000.0] {
+            let mut spread = Spread::new();
+            spread.count(Duration::from_secs_f64(millis / 1e3));
+            for share in [0.0, 0.5, 0.95, 1.0] {
+                assert_eq!(spread.percentile(share), Some(millis), "{share}");
+            }
+        }
     }
 
     #[test]
