@@ -14,14 +14,14 @@ const around = window.frameElement ? window.parent : null;
 
 function element(tag, text, attributes = {}) {
   const it = document.createElement(tag);
-  if (text !== undefined) it.textContent = text;
+  if (text !== undefined) it.textContent = printable(String(text));
   for (const [name, value] of Object.entries(attributes)) it.setAttribute(name, value);
   return it;
 }
 
 // What has not changed is left alone: to lay out anew is what costs, and a step changes little.
 function put(node, text, name = "") {
-  text = String(text);
+  text = printable(String(text));
   if (node.textContent !== text) node.textContent = text;
   if (node.className !== name) node.className = name;
 }
@@ -46,7 +46,7 @@ function draw() {
   byId("scrub").value = replay.at;
   const time = record ? record.t : 0;
   byId("position").textContent = `event ${replay.at} of ${replay.length} · turn ${state.turn} · ${milliseconds(time)}`;
-  byId("sentence").textContent = record ? sentence(state, record) : "The run has not begun. Step on, or take the slider.";
+  put(byId("sentence"), record ? sentence(state, record) : "The run has not begun. Step on, or take the slider.");
   fill(byId("ready"), state.ready.map((number) => taskName(state, number)), "empty: nobody can go on now");
   const timers = [...state.timers].sort((a, b) => a[1].deadline - b[1].deadline || a[0] - b[0]);
   fill(byId("timers"), timers.map(([number, timer]) =>
@@ -183,7 +183,7 @@ function ask() {
       draw();
       box.hidden = true;
       byId("verdict").hidden = false;
-      byId("verdict").replaceChildren(element("strong", right ? "Right. " : "No. "), document.createTextNode(why));
+      byId("verdict").replaceChildren(element("strong", right ? "Right. " : "No. "), document.createTextNode(printable(why)));
       byId("poll").focus();
     });
     return button;
@@ -248,7 +248,7 @@ function moveCursor(time) {
 function make(tag, attributes, text) {
   const it = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) it.setAttribute(name, value);
-  if (text !== undefined) it.textContent = text;
+  if (text !== undefined) it.textContent = printable(text);
   return it;
 }
 
@@ -294,7 +294,7 @@ const PHASES = 6;
 function legend() {
   byId("legend").replaceChildren(...names.map((name, at) => {
     const entry = element("span");
-    entry.append(element("i", undefined, { style: `background: var(--phase${at % PHASES})` }), document.createTextNode(name));
+    entry.append(element("i", undefined, { style: `background: var(--phase${at % PHASES})` }), document.createTextNode(printable(name)));
     return entry;
   }));
 }

@@ -1,6 +1,11 @@
 // What an event is in words.
 "use strict";
 
+// Text that somebody else chose, as it may be shown: without what drives a terminal or reorders a line. `text.rs` has the rule.
+function printable(text) {
+  return text.replace(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, "\ufffd");
+}
+
 function milliseconds(nanoseconds) {
   const value = nanoseconds / 1e6;
   return `${value.toFixed(value >= 100 ? 0 : value >= 1 ? 2 : 3)} ms`;

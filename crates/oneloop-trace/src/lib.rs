@@ -39,6 +39,7 @@ mod report;
 mod side;
 mod svg;
 mod tasks;
+mod text;
 mod watchdog;
 
 pub use census::{Busy, Census, CensusReader, Doing, Several, Snapshot, TaskNow, WaitNow};
@@ -46,8 +47,9 @@ pub use chrome::chrome_trace;
 pub use fold::{Counts, State, TaskState, TaskView, check};
 pub use log::{By, Ended, Log, On, Record, What};
 pub use recorder::Recorder;
-pub use report::{escaped, report};
+pub use report::report;
 pub use side::{Side, side_by_side};
 pub use svg::turns_svg;
 pub use tasks::tasks_text;
+pub use text::{drives, escaped};
 pub use watchdog::Watchdog;

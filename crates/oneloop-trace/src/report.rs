@@ -8,6 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::log::Log;
+use crate::text::{escaped, printable};
 
 const PAGE: &str = include_str!("../page/page.html");
 pub(crate) const STYLE: &str = include_str!("../page/style.css");
@@ -53,7 +54,7 @@ pub fn report(log: &Log, title: &str) -> String {
 pub(crate) fn report_of(log: &Log, title: &str, ours: bool) -> String {
     let log = serde_json::to_string(log).unwrap_or_default();
     let parts = [
-        ("{{title}}", escaped(title)),
+        ("{{title}}", escaped(&printable(title))),
         ("{{style}}", STYLE.to_string()),
         ("{{log}}", inert(&log)),
         ("{{sources}}", inert(&sources(ours).to_string())),
@@ -103,11 +104,6 @@ fn sources(ours: bool) -> Value {
 /// JSON that can stand inside a script element: `<` begins nothing there.
 fn inert(json: &str) -> String {
     json.replace('<', "\\u003c")
-}
-
-/// Text as it may stand in HTML or SVG, between tags or in quotes.
-pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

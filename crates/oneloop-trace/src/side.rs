@@ -5,7 +5,8 @@
 //! one file, no network; each frame stands by itself, so nothing that holds for one page must be shown anew.
 
 use crate::log::Log;
-use crate::report::{STYLE, escaped, filled, report_of};
+use crate::report::{STYLE, filled, report_of};
+use crate::text::{escaped, printable};
 
 const PAGE: &str = include_str!("../page/side.html");
 const SCRIPT: &str = include_str!("../page/side.js");
@@ -25,11 +26,11 @@ pub struct Side<'a> {
 pub fn side_by_side(title: &str, sides: &[Side<'_>]) -> String {
     let frame = |side: &Side<'_>| {
         let page = report_of(side.log, &side.title, side.ours);
-        format!("<iframe title=\"{}\" srcdoc=\"{}\"></iframe>", escaped(&side.title), escaped(&page))
+        format!("<iframe title=\"{}\" srcdoc=\"{}\"></iframe>", escaped(&printable(&side.title)), escaped(&page))
     };
     let frames: String = sides.iter().map(frame).collect();
     let parts = [
-        ("{{title}}", escaped(title)),
+        ("{{title}}", escaped(&printable(title))),
         ("{{style}}", STYLE.into()),
         ("{{frames}}", frames),
         ("{{script}}", SCRIPT.into()),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::log::{By, Ended, Log, What};
-use crate::report::escaped;
+use crate::text::{escaped, printable};
 
 const LABELS: usize = 150;
 const COLUMN: usize = 96;
@@ -35,7 +35,7 @@ pub fn turns_svg(log: &Log, title: &str) -> String {
     let width = LABELS + picture.columns.len() * COLUMN + 20;
     let height = TOP + (picture.rows.len() + 1) * ROW + 10;
     let mut out = String::new();
-    let text = escaped(title);
+    let text = escaped(&printable(title));
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,
@@ -121,7 +121,7 @@ impl Picture {
         let outside = (None, "sockets, timers");
         for (task, name) in std::iter::once(outside).chain(self.rows.iter().map(|row| (Some(row.0), row.1.as_str()))) {
             let y = self.y(task);
-            let (line, name) = (y + ROW / 2, escaped(name));
+            let (line, name) = (y + ROW / 2, escaped(&printable(name)));
             let _ = writeln!(
                 out,
                 "<path class=\"row\" d=\"M0 {line}H{width}\"/><text x=\"10\" y=\"{}\">{name}</text>",

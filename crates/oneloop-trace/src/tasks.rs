@@ -13,6 +13,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::census::{Doing, Snapshot, TaskNow, WaitNow};
+use crate::text::printable;
 
 /// Rows that are shown, at most.
 const MOST: usize = 200;
@@ -59,11 +60,6 @@ fn time(duration: Duration) -> String {
         _ if milliseconds >= 1e3 => format!("{:.2} s", milliseconds / 1e3),
         _ => format!("{milliseconds:.1} ms"),
     }
-}
-
-/// Text that stays in its line.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn doing(task: &TaskNow) -> &'static str {

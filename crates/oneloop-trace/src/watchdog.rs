@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::census::{Busy, CensusReader, Doing, Snapshot};
 use crate::tasks::tasks_text;
+use crate::text::printable;
 
 const NAME: &str = "watchdog";
 
@@ -141,10 +142,10 @@ fn describe(busy: Busy, stuck: Duration, snapshot: &Snapshot) -> String {
             known.unwrap_or_else(|| format!("the step of task {number}"))
         },
     );
-    let who: String = who.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     format!(
-        "the loop is stuck: turn {} has been in {who} for {:.1} s\n{}",
+        "the loop is stuck: turn {} has been in {} for {:.1} s\n{}",
         busy.turn,
+        printable(&who),
         stuck.as_secs_f64(),
         tasks_text(snapshot)
     )
@@ -182,14 +183,18 @@ mod tests {
             oneloop::span_end("parse");
             Ok(())
         };
-        let task = event_loop.task_builder().name("digs").create_task(stuck);
+        let task = event_loop.task_builder().name("digs\u{2066}").create_task(stuck);
         event_loop.run_until_complete(task).expect("it ends");
         let said = said.borrow();
         assert_eq!(said.iter().map(|(millis, _)| *millis).collect::<Vec<_>>(), [100, 200, 400, 1100]);
         let first = said[0].1.lines().next().expect("a line");
-        assert!(first.starts_with("the loop is stuck: turn 1 has been in the step of digs (#1; doing parse, made at "));
+        assert!(
+            first.starts_with(
+                "the loop is stuck: turn 1 has been in the step of digs\u{fffd} (#1; doing parse, made at "
+            )
+        );
         assert!(first.ends_with("for 0.1 s"), "{first}");
-        assert!(said[0].1.contains("digs  running"), "{}", said[0].1);
+        assert!(said[0].1.contains("digs\u{fffd}  running"), "{}", said[0].1);
         assert_eq!(reader.busy(), None, "the run is over");
     }
 

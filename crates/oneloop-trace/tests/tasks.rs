@@ -80,7 +80,7 @@ fn the_table_and_the_tree_of_a_run() {
     let text = Rc::new(RefCell::new(String::new()));
     let shown = text.clone();
     let main = async move {
-        let slow = named("slow\n\u{1b}[31m", async {
+        let slow = named("slow\n\u{1b}[31m\u{202e}", async {
             span_begin("wait");
             sleep(Duration::from_secs(2)).await
         });
@@ -104,13 +104,13 @@ fn the_table_and_the_tree_of_a_run() {
 4 tasks: 1 running, 0 ready, 3 waiting; 1 timer, 0 sources; turn 4, 500.0 ms after the first
 # task is since waits for doing polls awaits at made at
 1 Task-1 waiting 500.0 ms waits (#3), looks (#4) 1
-2 slow\u{fffd}\u{fffd}[31m waiting 500.0 ms a timer, due in 1.50 s wait 1
-3 waits waiting 500.0 ms slow\u{fffd}\u{fffd}[31m (#2) 1
+2 slow\u{fffd}\u{fffd}[31m\u{fffd} waiting 500.0 ms a timer, due in 1.50 s wait 1
+3 waits waiting 500.0 ms slow\u{fffd}\u{fffd}[31m\u{fffd} (#2) 1
 4 looks running 0.0 ms (its step is running) 2
 who awaits whom:
 Task-1 awaits
 ├── waits (#3) awaits
-│ └── slow\u{fffd}\u{fffd}[31m (#2) waits for a timer, due in 1.50 s
+│ └── slow\u{fffd}\u{fffd}[31m\u{fffd} (#2) waits for a timer, due in 1.50 s
 └── looks (#4) is running";
     let without: Vec<String> = without.into_iter().map(words).collect();
     assert_eq!(without.join("\n"), expected);

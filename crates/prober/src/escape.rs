@@ -33,7 +33,7 @@ pub(crate) fn terminal(out: &mut Vec<u8>, text: &str) {
             '\0'..='\x1f' | '\x7f' => {
                 out.extend_from_slice(format!("\\x{:02x}", character as u32).as_bytes());
             }
-            '\u{80}'..='\u{9f}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            _ if oneloop_trace::drives(character) => {
                 out.extend_from_slice(format!("\\u{{{:x}}}", character as u32).as_bytes());
             }
             _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(escaped("a\x1b[31mred\x07"), "a\\x1b[31mred\\x07");
         assert_eq!(escaped("line\r\nnext\t"), "line\\r\\nnext\\t");
         assert_eq!(escaped("\u{9b}2J"), "\\u{9b}2J");
-        assert_eq!(escaped("\u{202e}gpj.exe"), "\\u{202e}gpj.exe");
+        assert_eq!(escaped("\u{202e}gpj.exe\u{61c}"), "\\u{202e}gpj.exe\\u{61c}");
         assert_eq!(escaped("žluťoučký 🐎"), "žluťoučký 🐎");
     }
 

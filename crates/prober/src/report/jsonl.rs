@@ -316,14 +316,15 @@ pub(super) fn printable(out: &mut Vec<u8>, value: &impl Serialize) {
     }
 }
 
-/// serde_json's compact form, with DEL and the C1 controls escaped as well: a terminal obeys those, too.
+/// serde_json's compact form, with everything else escaped as well that a terminal obeys: DEL, the C1 controls, and the
+/// marks that reorder a line.
 #[derive(Debug)]
 struct Printable(CompactFormatter);
 
 impl Formatter for Printable {
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut plain = 0;
-        for (at, character) in fragment.char_indices().filter(|(_, c)| ('\x7f'..='\u{9f}').contains(c)) {
+        for (at, character) in fragment.char_indices().filter(|(_, c)| oneloop_trace::drives(*c)) {
             self.0.write_string_fragment(writer, &fragment[plain..at])?;
             write!(writer, "\\u{:04x}", character as u32)?;
             plain = at + character.len_utf8();
@@ -355,6 +356,7 @@ mod tests {
     #[test]
     fn controls_that_json_allows_are_escaped_all_the_same() {
         assert_eq!(json(&"a\x7f\u{9b}2J\x1b\n\u{a0}é"), "\"a\\u007f\\u009b2J\\u001b\\n\u{a0}é\"");
+        assert_eq!(json(&"\u{202e}gpj.exe"), "\"\\u202egpj.exe\"");
     }
 
     #[test]

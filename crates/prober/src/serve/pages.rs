@@ -103,7 +103,7 @@ fn html(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            _ if character.is_control() => safe.push('\u{fffd}'),
+            _ if oneloop_trace::drives(character) => safe.push('\u{fffd}'),
             _ => safe.push(character),
         }
     }
