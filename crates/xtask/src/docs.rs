@@ -3,15 +3,15 @@
 //! Job: a fence after a line `<!-- from FILE -->` holds that file, after `<!-- from FILE#NAME -->` a part of it: what
 //! stands between the comments `ANCHOR: NAME` and `ANCHOR_END: NAME`, or the function or type called NAME. This copies
 //! them anew; `--check` only says which have drifted. Neighbours: `ci` checks; `parity` and the tests run what is quoted,
-//! so that an expected output on a page is one that three languages gave.
-//! Invariants: nothing outside such a fence is touched; every other fence has
+//! so that an expected output on a page is one that three languages gave; `places` renews links to lines of source.
+//! Invariants: nothing else outside such a fence is touched; every other fence has
 //! a reason, which `fences` asks for. The pictures of recorded runs (`runs`) are compared as well.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::fences::{self, Count, Fence};
-use crate::{runs, shell};
+use crate::{places, runs, shell};
 
 /// Copies anew, or compares.
 pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
@@ -79,13 +79,15 @@ fn renew(page: &str, old: &str) -> Result<(String, Count), String> {
     let mut lines = old.lines().enumerate();
     let mut mark = None;
     while let Some((number, line)) = lines.next() {
-        new.push_str(line);
+        let place = format!("{page}:{}", number + 1);
+        let (renewed, places) = places::renew(page, line).map_err(|fault| format!("{place}: {fault}"))?;
+        count.add(Count { places, ..Count::default() });
+        new.push_str(&renewed);
         new.push('\n');
         if !line.starts_with("```") {
             mark = if line.starts_with("<!-- ") { Some(line) } else { mark.filter(|_| line.is_empty()) };
             continue;
         }
-        let place = format!("{page}:{}", number + 1);
         let source = mark.take();
         let mut body = String::new();
         let closed = lines.by_ref().map(|(_, line)| line).find(|line| {

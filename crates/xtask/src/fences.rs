@@ -17,6 +17,8 @@ pub(crate) struct Count {
     pub(crate) tested: usize,
     pub(crate) not_run: usize,
     pub(crate) figures: usize,
+    /// Links to lines of source.
+    pub(crate) places: usize,
 }
 
 impl Count {
@@ -26,15 +28,16 @@ impl Count {
         self.tested += other.tested;
         self.not_run += other.not_run;
         self.figures += other.figures;
+        self.places += other.places;
     }
 }
 
 impl std::fmt::Display for Count {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Count { quoted, commands, tested, not_run, figures } = self;
+        let Count { quoted, commands, tested, not_run, figures, places } = self;
         let all = quoted + commands + tested + not_run;
         write!(f, "{all} of {all} blocks (100 %): {quoted} quoted, {commands} of commands, {tested} read by tests, ")?;
-        write!(f, "{not_run} not run and saying why; {figures} tables of figures")
+        write!(f, "{not_run} not run and saying why; {figures} tables of figures; {places} links to lines")
     }
 }
 

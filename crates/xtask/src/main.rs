@@ -21,6 +21,7 @@ mod manifests;
 mod mutants;
 mod parity;
 mod picture;
+mod places;
 mod recorded;
 mod rules;
 mod runs;
