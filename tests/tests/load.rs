@@ -52,3 +52,40 @@ fn the_exporter_can_probe_a_thousand_times_a_second_on_one_core_in_bounded_memor
     let most = if program::is_release() { 1 } else { 5 };
     assert!(each.as_millis() < most, "{each:?} a scrape: fewer than {} a second", 1000 / most);
 }
+
+/// What is left of a second is the handshake's: a key exchange, a signature and two certificates to verify, each time anew.
+#[test]
+#[ignore = "keeps the machine busy: the step 'heavy' of cargo xtask ci"]
+fn over_https_it_can_probe_several_hundred_times_a_second_on_one_core_in_bounded_memory() {
+    if !need::nginx("over_https_it_can_probe_several_hundred_times_a_second_on_one_core_in_bounded_memory") {
+        return;
+    }
+    let nginx = Nginx::start(None);
+    let folder = Folder::new();
+    let root = nginx.root().display();
+    // As blackbox_exporter does, it takes one address of a name, of IPv6 unless told: nginx listens at the other.
+    let http = format!("{{preferred_ip_protocol: ip4, tls_config: {{ca_file: '{root}'}}}}");
+    let modules = format!("modules: {{http_2xx: {{prober: http, http: {http}}}}}");
+    let modules = folder.write("modules.yml", modules);
+    let mut command = program::prober();
+    command
+        .args(["serve", "--web.listen-address", "127.0.0.1:0", "--parallel-max", "50", "--config.file"])
+        .arg(modules);
+    let exporter = Service::start(&mut command, "serving at http://");
+    let target = |path: &str| nginx.https(path);
+    let passes = || {
+        let said = exporter.get(&format!("/probe?target={}", escaped(&target("/")))).1;
+        assert!(said.contains("probe_success 1\n"), "{said}");
+    };
+    passes();
+    scrape(&exporter, target, "50");
+    let (before, first) = (exporter.processor_time(), exporter.peak_kib());
+    scrape(&exporter, target, "50");
+    let each = (exporter.processor_time() - before) / SCRAPES as u32;
+    let second = exporter.peak_kib();
+    passes();
+    println!("{each:?} of processor time an https scrape; {first} KiB, {second} KiB");
+    assert!(second <= first + first / 10, "twice as many scrapes: {first} KiB have become {second}");
+    let most = if program::is_release() { 2_000 } else { 50_000 };
+    assert!(each.as_micros() < most, "{each:?} a scrape: fewer than {} a second", 1_000_000 / most);
+}

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::shell::{self, cargo};
 use crate::totals::{self, Totals};
-use crate::{book, docs, fuzz, lines, links, manifests, parity, recorded, rules, static_binary, tokio_probe};
+use crate::{book, docs, fuzz, lines, links, manifests, mutants, parity, recorded, rules, static_binary, tokio_probe};
 
 struct Step {
     name: &'static str,
@@ -20,7 +20,7 @@ struct Step {
     run: fn(&mut Totals) -> Result<String, String>,
 }
 
-const STEPS: [Step; 21] = [
+const STEPS: [Step; 22] = [
     Step { name: "format", what: "cargo fmt --check", run: format },
     Step { name: "lines", what: "tier 1, run_once and the ladder's loop stay short", run: |_| lines::check() },
     Step { name: "rules", what: "no unsafe, and dependencies point one way", run: |_| rules::check() },
@@ -49,6 +49,7 @@ const STEPS: [Step; 21] = [
         what: "each fuzz target for a few seconds, where a nightly compiler is",
         run: |_| fuzz::check(),
     },
+    Step { name: "mutants", what: "the faults of cargo xtask mutants compile", run: |_| mutants::check() },
     Step { name: "package", what: "cargo package for every crate", run: package },
 ];
 

@@ -39,7 +39,7 @@ pub(crate) const FAULTS: [Fault; 10] = [
             match last {
                 Some(Ready::Step(id)) if core.current.get() != Some(id) => {
                     let (aside, outer) = (core.step.set_aside(), core.current.take());
-                    core.step(id);
+                    core.step::<true>(id);
                     core.current.set(outer);
                     core.step.resume(aside);
                 }
