@@ -1,6 +1,6 @@
 //! `prober --tasks`, SIGUSR1 and `--watchdog`, from outside.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ impl Running {
         for path in ["one", "two", "three"] {
             command.arg(format!("http://{}/{path}", server.address()));
         }
+        Running::spawn(command, server)
+    }
+
+    fn spawn(mut command: Command, server: Holding) -> Running {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         Running { child, stderr, server }
@@ -43,7 +47,11 @@ impl Running {
     }
 
     fn signal(&self) {
-        let status = Command::new("kill").arg("-USR1").arg(self.child.id().to_string()).status();
+        self.kill("-USR1");
+    }
+
+    fn kill(&self, signal: &str) {
+        let status = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status();
         assert!(status.expect("kill runs").success());
     }
 
@@ -89,7 +97,7 @@ impl Running {
     /// Lets the server answer, and waits for the program's end.
     fn end(mut self) -> bool {
         let last = std::net::TcpStream::connect(self.server.address()).expect("the server is there");
-        std::io::Write::write_all(&mut &last, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").expect("it listens");
+        (&last).write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").expect("it listens");
         for line in &mut self.stderr {
             drop(line);
         }
@@ -170,4 +178,39 @@ fn a_watchdog_is_one_thread_that_is_named_and_told_of() {
         assert_eq!(running.threads(), 2);
     }
     assert!(running.end(), "all probes passed");
+}
+
+/// The option counts before the command as behind it (it was lost there), a signal is answered without it, and a probe is
+/// called by its target while it runs.
+#[test]
+fn the_exporter_shows_its_tasks_as_a_run_does() {
+    for options in [["--tasks=20ms", "serve"].as_slice(), &["serve", "--tasks=20ms"], &["serve"]] {
+        let server = Holding::start(Duration::ZERO, 2);
+        let mut command = program::prober();
+        command.args(options).args(["--web.listen-address", "127.0.0.1:0"]);
+        let mut running = Running::spawn(command, server);
+        let serving = running.stderr.next().expect("a line").expect("text");
+        let address = serving.rsplit('/').nth(1).expect("an address").to_owned();
+        let target = format!("http://{}/held", running.server.address());
+        // A table is read by others.
+        let (asked, shown) = (target.replace("//", "//me:hunter2@"), target.replace("//", "//<secret>@"));
+        let mut scrape = std::net::TcpStream::connect(&address).expect("it serves");
+        write!(scrape, "GET /probe?target={asked} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("it listens");
+        running.server.wait_for(1);
+        let probes = |line: &&String| line.contains(&format!("probe {shown} ")) && line.contains(", to read");
+        let why = if options.len() == 1 { "(SIGUSR1)" } else { "(--tasks)" };
+        loop {
+            if options.len() == 1 {
+                running.signal();
+            }
+            let table = running.table();
+            assert!(table[0].contains(why) && !table.join("\n").contains("hunter2"), "{table:#?}");
+            if table.iter().any(|line| probes(&line)) {
+                break;
+            }
+        }
+        running.kill("-TERM");
+        while running.stderr.next().is_some() {}
+        assert!(running.child.wait().expect("it ends").success(), "{options:?}");
+    }
 }

@@ -29,8 +29,8 @@ fn identity(path: &Path) -> Option<Identity> {
     Some(Identity::ToBe(folder.join(path.file_name()?)))
 }
 
-/// Refuses settings that would write one file twice, or a list that is to be read.
-pub(crate) fn check(settings: &Settings, sources: &[Source]) -> Result<(), String> {
+/// Refuses settings that would write one file twice, or a list or a file of modules that is to be read.
+pub(crate) fn check(settings: &Settings, sources: &[Source], modules: Option<&Path>) -> Result<(), String> {
     let written = [("-o", &settings.output), ("--trace", &settings.trace), ("--report", &settings.report)];
     let mut seen: Vec<(&str, Identity)> = Vec::new();
     for (option, path) in written {
@@ -41,12 +41,18 @@ pub(crate) fn check(settings: &Settings, sources: &[Source]) -> Result<(), Strin
         }
         seen.push((option, identity));
     }
+    let overwrites = |path: &Path| {
+        let read = identity(path);
+        seen.iter().find(|(_, known)| Some(known) == read.as_ref()).map(|(option, _)| *option)
+    };
     for source in sources {
         let Source::File(list) = source else { continue };
-        let list_identity = identity(list);
-        if let Some((option, _)) = seen.iter().find(|(_, known)| Some(known) == list_identity.as_ref()) {
+        if let Some(option) = overwrites(list) {
             return Err(format!("{option} would overwrite the list @{}", list.display()));
         }
     }
-    Ok(())
+    match modules.and_then(|path| Some((overwrites(path)?, path))) {
+        Some((option, path)) => Err(format!("{option} would overwrite the modules in {}", path.display())),
+        None => Ok(()),
+    }
 }

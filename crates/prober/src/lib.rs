@@ -93,8 +93,12 @@ fn is_watched() -> bool {
 
 /// Does what was asked for. An error is a sentence for stderr: nothing was probed.
 fn perform(task: Task, settings: Settings) -> Result<Run, String> {
-    let sources = if let Task::Probe(sources) = &task { sources.as_slice() } else { &[] };
-    files::check(&settings, sources)?;
+    let (sources, modules) = match &task {
+        Task::Probe(sources) => (sources.as_slice(), None),
+        Task::Serve(serving) => (&[][..], serving.config_file.as_deref()),
+        _ => (&[][..], None),
+    };
+    files::check(&settings, sources, modules)?;
     let recording = recording::Recording::wanted(&settings)?;
     let looking = looking::Looking::wanted(&settings);
     match task {

@@ -34,21 +34,31 @@ pub(crate) use options::Format;
 /// Words that are, or will be, commands: a host of that name needs its scheme.
 const RESERVED: [&str; 6] = ["demo", "serve", "check-config", "completions", "man", "help"];
 
-/// Options that only change how results look; any other one means that a list of URLs was expected.
+/// Options that only change how results look, and may stand in front of a command that has something to show that way; any
+/// other one means that a list of URLs was expected. First those of every command, then those of one that runs a loop.
 const PRESENTATION: [&str; 12] = [
+    "color",
+    "quiet",
+    "verbose",
+    "trace",
+    "report",
+    "tasks",
+    "watchdog",
     "format",
     "write_out",
     "output",
     "stats",
     "histogram",
-    "trace",
-    "report",
-    "tasks",
-    "watchdog",
-    "color",
-    "quiet",
-    "verbose",
 ];
+
+/// Those of [`PRESENTATION`] that mean something to a command, or to none.
+fn presentation(command: Option<&str>) -> &'static [&'static str] {
+    match command {
+        None | Some("demo") => &PRESENTATION,
+        Some("serve") => &PRESENTATION[..7],
+        _ => &PRESENTATION[..3],
+    }
+}
 
 /// What to do.
 #[derive(Debug)]
@@ -163,7 +173,8 @@ pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settin
                     if serve { Task::ServeDemo } else { Task::Demo }
                 }
                 Command::Serve(options) => {
-                    cli.output.tasks = options.tasks;
+                    cli.output.record = options.record.or(cli.output.record);
+                    cli.output.tasks = options.tasks.or(cli.output.tasks);
                     Task::Serve(Box::new(Serving {
                         listen: options.listen,
                         config_file: options.config_file,
@@ -203,10 +214,12 @@ pub(crate) fn misspelt_command(word: &str) -> Option<&'static str> {
     nearest(word, RESERVED).filter(|_| word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'))
 }
 
-/// An option (not its default) that stood on the command line and is not about looks alone.
+/// An option (not its default) that stood on the command line, in front of the command if there is one, and does not only
+/// change how its results look.
 fn asked(command: &clap::Command, matches: &ArgMatches) -> Option<String> {
     let ids = command.get_arguments().map(|argument| argument.get_id().as_str());
-    ids.filter(|id| !PRESENTATION.contains(id) && *id != "urls")
+    let looks = presentation(matches.subcommand_name());
+    ids.filter(|id| !looks.contains(id) && *id != "urls")
         .find(|id| {
             // What is no argument of the command itself (--help) has no value to look at.
             matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(ValueSource::CommandLine)
@@ -239,7 +252,7 @@ fn settings(cli: Cli) -> Result<Settings, String> {
     let (parallel_max, parallel_max_host, gap) = (pace.parallel_max, pace.parallel_max_host, pace.rate);
     let base = module(&cli.module)?;
     let spec = spec(&cli, base)?;
-    let OutputOptions { format, write_out, output, stats, histogram, trace, report, tasks, color, quiet, verbose } =
+    let OutputOptions { format, write_out, output, stats, histogram, record, tasks, color, quiet, verbose } =
         cli.output;
     Ok(Settings {
         spec,
@@ -252,8 +265,8 @@ fn settings(cli: Cli) -> Result<Settings, String> {
         output: output.filter(|path| path.as_os_str() != "-"),
         stats,
         histogram,
-        trace,
-        report,
+        trace: record.trace,
+        report: record.report,
         tasks: tasks.tasks,
         watchdog: tasks.watchdog,
         color: color.unwrap_or(colour::When::Auto),
@@ -410,6 +423,17 @@ mod tests {
         for line in ["- -", "@", "- @-", "serve a", "a serve", "serve -k", "-k serve"] {
             assert!(is_usage_error(line), "{line}");
         }
+        let serve = "serve --tasks=2s --report a";
+        for line in [serve, "--tasks=2s --report a serve", "--tasks=3s --report b -q serve --tasks=2s --report a"] {
+            let Ok((Task::Serve(_), settings)) = read(line) else { panic!("{line}") };
+            let report = settings.report.as_deref().and_then(|path| path.to_str());
+            assert_eq!((settings.tasks, report), (Some(Duration::from_secs(2)), Some("a")), "{line}");
+        }
+        // Nothing would be written there, or printed so.
+        for line in ["--format csv serve", "-o f serve", "--report a man", "--tasks check-config f", "--stats man"] {
+            assert!(is_usage_error(line), "{line}");
+        }
+        assert!(matches!(read("--color never -q man"), Ok((Task::Print(_), _))));
         for line in ["a demo", "a -k demo", "@list demo", "demo a", "man -k", "-k completions bash"] {
             assert!(is_usage_error(line), "{line}");
         }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use oneloop::get_running_loop;
+use oneloop::{TaskRef, current_task, get_running_loop};
 use oneloop_http::server::{Request, Response};
 use oneloop_http::{Error, ErrorKind, Exchange, Phase, SessionBuilder};
 
@@ -129,10 +129,15 @@ fn with_hostname(spec: &Spec, hostname: &str) -> Result<Spec, String> {
 async fn carry_out(prober: &Prober, target: &Target, limit: Duration) -> oneloop::Result<(Outcome, Duration)> {
     let event_loop = get_running_loop()?;
     let begun = event_loop.time();
+    // The task is the connection's: while it probes, whoever looks at the tasks sees what.
+    let task = current_task();
+    let name = task.as_ref().map(TaskRef::get_name).unwrap_or_default();
+    task.iter().for_each(|task| task.set_name(&format!("probe {}", target.text)));
     let outcome = match &target.url {
         Ok(url) => prober.probe(&event_loop, url.clone(), None, limit, begun, &Exchange::new()).await?,
         Err(failure) => Outcome::refused((**failure).clone()),
     };
+    task.iter().for_each(|task| task.set_name(&name));
     Ok((outcome, event_loop.time().saturating_duration_since(begun)))
 }
 

@@ -33,13 +33,8 @@ pub(in crate::cli) struct OutputOptions {
     #[arg(long)]
     pub(in crate::cli) histogram: bool,
 
-    /// Write what the loop did to FILE, for ui.perfetto.dev
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) trace: Option<PathBuf>,
-
-    /// Write a page to FILE that replays the run, turn by turn
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) record: RecordOptions,
 
     #[command(flatten)]
     pub(in crate::cli) tasks: TaskOptions,
@@ -66,16 +61,31 @@ impl OutputOptions {
             output: self.output.or(others.output),
             stats: self.stats | others.stats,
             histogram: self.histogram | others.histogram,
-            trace: self.trace.or(others.trace),
-            report: self.report.or(others.report),
-            tasks: TaskOptions {
-                tasks: self.tasks.tasks.or(others.tasks.tasks),
-                watchdog: self.tasks.watchdog.or(others.tasks.watchdog),
-            },
+            record: self.record.or(others.record),
+            tasks: self.tasks.or(others.tasks),
             color: self.color.or(others.color),
             quiet: self.quiet | others.quiet,
             verbose: self.verbose | others.verbose,
         }
+    }
+}
+
+/// The run as the loop saw it, written when it is over.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordOptions {
+    /// Write what the loop did to FILE, for ui.perfetto.dev
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) trace: Option<PathBuf>,
+
+    /// Write a page to FILE that replays the run, turn by turn
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) report: Option<PathBuf>,
+}
+
+impl RecordOptions {
+    /// These, or where they say nothing, `others`.
+    pub(in crate::cli) fn or(self, others: RecordOptions) -> RecordOptions {
+        RecordOptions { trace: self.trace.or(others.trace), report: self.report.or(others.report) }
     }
 }
 
@@ -89,6 +99,13 @@ pub(in crate::cli) struct TaskOptions {
     /// Start a thread that says on stderr what the loop is stuck in, when one step takes longer than MS [500]
     #[arg(long, value_name = "MS", value_parser = values::milliseconds, num_args = 0..=1, require_equals = true, default_missing_value = "500")]
     pub(in crate::cli) watchdog: Option<Duration>,
+}
+
+impl TaskOptions {
+    /// These, or where they say nothing, `others`.
+    pub(in crate::cli) fn or(self, others: TaskOptions) -> TaskOptions {
+        TaskOptions { tasks: self.tasks.or(others.tasks), watchdog: self.watchdog.or(others.watchdog) }
+    }
 }
 
 /// The value of `--format`.

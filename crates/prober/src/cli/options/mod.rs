@@ -19,7 +19,7 @@ use crate::serve::allow::Pattern;
 
 pub(in crate::cli) use connecting::{ConnectionOptions, TlsOptions, Who};
 pub(crate) use looks::Format;
-pub(in crate::cli) use looks::{OutputOptions, TaskOptions};
+pub(in crate::cli) use looks::{OutputOptions, RecordOptions, TaskOptions};
 pub(in crate::cli) use probing::{ExpectationOptions, ModuleOptions, PaceOptions, RequestOptions, RoundOptions};
 
 /// What most people want, before the list of everything.
@@ -140,6 +140,9 @@ pub(in crate::cli) struct ServeOptions {
     /// Connections at once, at most; more are answered with 503
     #[arg(long = "web.max-connections", value_name = "N", default_value = "1000", value_parser = values::parallelism)]
     pub(in crate::cli) connections_max: usize,
+
+    #[command(flatten)]
+    pub(in crate::cli) record: RecordOptions,
 
     #[command(flatten)]
     pub(in crate::cli) tasks: TaskOptions,
