@@ -25,7 +25,7 @@ fn each_snippet_is_in_the_source() {
             }
             Some(lines) => lines.push(line),
             None if line == "```rust" => snippet = Some(Vec::new()),
-            None if line.starts_with("First in [") => {
+            None if line.starts_with("Seen in [") => {
                 file = line.split_once("](").and_then(|(_, rest)| rest.split_once(')')).map(|(path, _)| path);
             }
             None => {}

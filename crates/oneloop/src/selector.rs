@@ -58,7 +58,7 @@ pub(crate) struct Half {
     pub(crate) ended: bool,
     /// The tasks in a read or a write.
     pub(crate) waiters: Waiters,
-    /// Called at each event: signals.
+    /// Called at each event: `add_reader`, `add_writer`, signals.
     pub(crate) listener: Option<Rc<Listener>>,
 }
 
