@@ -41,6 +41,8 @@ const WAKER: Token = Token(usize::MAX);
 /// A token is a slot's index in its lower half and the slot's generation in its upper half.
 const HALF: u32 = usize::BITS / 2;
 const INDEX_MASK: usize = (1 << HALF) - 1;
+/// A source that is never exhausted must not keep its reader's step going for ever: others are to run.
+const TRIES_A_TURN: u32 = 64;
 
 /// Which way the bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub(crate) struct Half {
     pub(crate) ready: bool,
     /// The peer has finished or the socket has failed: no further event will come, so the bit is never cleared.
     pub(crate) ended: bool,
+    /// The last turn in which an operation was tried, and how often it was in that.
+    tries: (u64, u32),
     /// The tasks in a read or a write.
     pub(crate) waiters: Waiters,
     /// Called at each event: `add_reader`, `add_writer`, signals.
@@ -245,16 +249,23 @@ impl Registration {
         self.with_half(direction, |half| half.ready = half.ended);
     }
 
-    /// True if an operation may succeed; else stores who is to be woken when one may.
+    /// True if an operation may succeed; else stores who is to be woken when one may, or wakes the task for the next turn.
     fn ready_or_wait(&self, direction: Direction, waker: &Waker) -> bool {
-        let ready = self.with_half(direction, |half| half.ready).unwrap_or(true);
-        if !ready {
+        let turn = self.core.turn.get();
+        let state = self.with_half(direction, |half| {
+            half.tries = (turn, if half.tries.0 == turn { half.tries.1 + 1 } else { 1 });
+            (half.ready, half.tries.1)
+        });
+        let (ready, tries) = state.unwrap_or((true, 0));
+        if ready && tries > TRIES_A_TURN {
+            waker.wake_by_ref();
+        } else if !ready {
             self.core.observe_source_wait(self.token, direction);
             let sleeper = Sleeper::new(&self.core, waker);
             let old = self.with_half(direction, |half| half.waiters.wait(sleeper));
             drop(old); // with nothing borrowed: it may be foreign
         }
-        ready
+        ready && tries <= TRIES_A_TURN
     }
 
     pub(crate) fn with_half<R>(&self, direction: Direction, change: impl FnOnce(&mut Half) -> R) -> Option<R> {

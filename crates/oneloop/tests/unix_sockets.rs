@@ -128,3 +128,29 @@ fn waiting_for_a_connection_and_for_bytes_is_cancelled() {
     })
     .unwrap();
 }
+
+/// A peer on another thread may send faster than a task reads. Here all of it is there before.
+#[test]
+fn who_always_finds_something_to_read_lets_others_run_all_the_same() {
+    run(async {
+        let (mut stream, mut peer) = UnixStream::pair()?;
+        peer.write_all(&[7; 10_000]).await?;
+        let turns = Rc::new(std::cell::Cell::new(0));
+        let counted = turns.clone();
+        let counter = create_task(async move {
+            loop {
+                yield_now().await?;
+                counted.set(counted.get() + 1);
+            }
+            #[allow(unreachable_code, reason = "gives the task its type")]
+            Ok(())
+        });
+        for _ in 0..10_000 {
+            stream.read_exact(&mut [0]).await?;
+        }
+        counter.cancel();
+        assert!((100..1_000).contains(&turns.get()), "{} turns went by", turns.get());
+        Ok(())
+    })
+    .unwrap();
+}
