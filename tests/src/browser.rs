@@ -22,6 +22,7 @@ pub struct Browser {
     from: BufReader<ChildStdout>,
     session: Option<String>,
     asked: u64,
+    thrown: Vec<Value>,
     _profile: Folder,
 }
 
@@ -45,15 +46,24 @@ impl Browser {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("chromium starts");
         let to = process.stdin.take().expect("a pipe");
         let from = BufReader::new(process.stdout.take().expect("a pipe"));
-        let mut browser = Browser { process, to, from, session: None, asked: 0, _profile: profile };
+        let mut browser = Browser { process, to, from, session: None, asked: 0, thrown: Vec::new(), _profile: profile };
         let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attached =
             browser.call("Target.attachToTarget", &json!({ "targetId": target["targetId"].as_str(), "flatten": true }));
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         browser.call("Page.enable", &json!({}));
-        browser.call("Page.navigate", &json!({ "url": format!("file://{}{part}", page.display()) }));
-        while browser.message()["method"] != "Page.loadEventFired" {}
+        browser.call("Runtime.enable", &json!({}));
+        browser.go(page, part);
         Some(browser)
+    }
+
+    /// Opens another page instead.
+    ///
+    /// # Panics
+    /// When the browser is gone.
+    pub fn go(&mut self, page: &Path, part: &str) {
+        self.call("Page.navigate", &json!({ "url": format!("file://{}{part}", page.display()) }));
+        while self.message()["method"] != "Page.loadEventFired" {}
     }
 
     /// Presses a key and lets it go: its name as the page is told it (`ArrowRight`, `Tab`, `Enter`), or what it types.
@@ -91,6 +101,12 @@ impl Browser {
         let mut found = self.call("Runtime.evaluate", &json!({ "expression": script, "returnByValue": true }));
         assert_eq!(found["exceptionDetails"], Value::Null, "{script}");
         found["result"]["value"].take()
+    }
+
+    /// What the page's scripts have thrown so far, and not caught.
+    #[must_use]
+    pub fn thrown(&self) -> &[Value] {
+        &self.thrown
     }
 
     /// The text of the first element that a selector finds, as it is rendered: without what is hidden.
@@ -151,7 +167,11 @@ impl Browser {
         let mut bytes = Vec::new();
         self.from.read_until(0, &mut bytes).expect("the browser speaks");
         assert_eq!(bytes.pop(), Some(0), "the browser is gone");
-        serde_json::from_slice(&bytes).expect("JSON")
+        let message: Value = serde_json::from_slice(&bytes).expect("JSON");
+        if message["method"] == "Runtime.exceptionThrown" {
+            self.thrown.push(message["params"].clone());
+        }
+        message
     }
 }
 

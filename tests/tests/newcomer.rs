@@ -3,11 +3,14 @@
 
 use std::fmt::Write;
 use std::process::Stdio;
+use std::rc::Rc;
+use std::time::Duration;
 
+use oneloop::{EventLoop, create_task, gather, sleep, span_begin, span_end};
 use oneloop_tests::browser::Browser;
 use oneloop_tests::folder::Folder;
 use oneloop_tests::program;
-use oneloop_trace::{By, Log, On, State, TaskState, What};
+use oneloop_trace::{By, Log, On, Recorder, State, TaskState, What, report};
 
 /// The demo's page, opened, and the log that is in it.
 fn demo(test: &str) -> Option<(Browser, Log)> {
@@ -235,6 +238,96 @@ fn all_of_the_page_can_be_read_reached_and_heard() {
         ("checkbox", "predict"),
     ] {
         assert!(told.contains(&(role.to_owned(), name.to_owned())), "no {role} is called {name}: {told:?}");
+    }
+}
+
+/// Names as a server, a list or a program may choose them.
+fn hostile() -> Vec<String> {
+    let names = [
+        "http://h/</script><script>document.title='owned'</script>",
+        "http://h/<img src=x onerror=\"document.title='owned'\">",
+        "\"'`${document.title='owned'}\\ &lt; {{style}} <!--",
+        "two\nlines\r\tand \u{1b}[31mred\u{0} \u{2028}\u{2029}",
+        "\u{202e}gpj.exe\u{2066} \u{61c}\u{200f}",
+    ];
+    names.iter().map(|name| (*name).to_owned()).chain([String::new(), "long".repeat(2_000)]).collect()
+}
+
+/// A run in which tasks with these names sleep, and tell of spans that are called so.
+fn run_of(names: Vec<String>, recorder: Recorder) -> Log {
+    let recorder = Rc::new(recorder);
+    let event_loop = EventLoop::builder().virtual_clock(true).observer(recorder.clone()).build().expect("a selector");
+    let main = async move {
+        let tasks = names.into_iter().map(|name| {
+            let task = create_task(async {
+                span_begin("</script>");
+                sleep(Duration::from_millis(1)).await?;
+                span_end("</script>");
+                Ok(())
+            });
+            task.set_name(&name);
+            task
+        });
+        gather(tasks.collect::<Vec<_>>()).await.map(drop)
+    };
+    event_loop.run_until_complete(main).expect("nothing fails");
+    recorder.log()
+}
+
+#[test]
+fn no_run_is_too_odd_to_be_replayed() {
+    let test = "no_run_is_too_odd_to_be_replayed";
+    let whole = run_of(hostile(), Recorder::default());
+    let end = run_of(hostile(), Recorder::with_capacity(whole.records.len() / 2));
+    assert!(end.dropped > 0);
+    let only_end = Log { records: whole.records[..1].to_vec(), dropped: 7 };
+    let one = run_of(vec!["http://one.example/".to_owned()], Recorder::default());
+    let folder = Folder::new();
+    let page = folder.write("odd.html", "");
+    let Some(mut browser) = Browser::open(test, &page, "") else { return };
+    browser.look(390, false);
+    for (log, kind) in [
+        (whole, "odd"),
+        (end, "the end of one"),
+        (one, "of one URL"),
+        (only_end, "of an event"),
+        (Log::default(), "empty"),
+    ] {
+        folder.write("odd.html", report(&log, &hostile().concat()));
+        browser.go(&page, "");
+        let summary = browser.text("#summary");
+        assert!(summary.starts_with(&format!("{} event", log.records.len())), "{kind}: {summary}");
+        assert_eq!(
+            summary.contains(&format!("{} earlier ones were not kept", log.dropped)),
+            log.dropped > 0,
+            "{summary}"
+        );
+        for key in ["ArrowLeft", "t", "p", "w", "End", "ArrowRight", "T", "P", "w", "ArrowLeft", "Home"] {
+            browser.press(key);
+        }
+        tab_to(&mut browser, "predict");
+        browser.press(" ");
+        let shown = browser.evaluate(
+            "(() => {
+                let shown = document.getElementById('task').textContent + document.getElementById('waterfall').textContent;
+                for (let at = 0; at < replay.length + 2; at++) { move('event'); shown += document.body.innerText; }
+                return shown;
+            })()",
+        );
+        let driving = |c: char| oneloop_trace::drives(c) && !matches!(c, '\n' | '\t');
+        assert!(!shown.as_str().expect("text").contains(driving), "{kind}: {shown}");
+        browser.press("p");
+        let state = after(&log, log.records.len());
+        assert_eq!(
+            browser.evaluate("replay.state.counts"),
+            serde_json::to_value(state.counts).expect("JSON"),
+            "{kind}"
+        );
+        assert_eq!(browser.evaluate("replay.faults"), serde_json::json!([]), "{kind}");
+        assert_eq!(browser.evaluate("document.scripts.length"), 3, "a name has become a script of the {kind} run");
+        assert_eq!(browser.evaluate("document.title === 'owned' || document.images.length > 0"), false, "{kind}");
+        assert_eq!(browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), true, "{kind}");
+        assert_eq!(browser.thrown(), [] as [serde_json::Value; 0], "{kind}");
     }
 }
 

@@ -336,13 +336,7 @@ legend();
 for (const [number, title] of titles) byId("task").append(element("option", title === `Task-${number}` ? title : `${title} (#${number})`, { value: number }));
 for (const how of ["first", "back", "event", "poll", "turn", "wake"]) byId(how).addEventListener("click", () => move(how));
 byId("scrub").addEventListener("input", () => { asksNothing(); replay.seek(Number(byId("scrub").value)); draw(); });
-document.addEventListener("keydown", (event) => {
-  if (["INPUT", "SELECT"].includes(event.target.tagName) && event.target.type !== "checkbox") return;
-  const how = { ArrowRight: "event", ArrowLeft: "back", Home: "first", End: "last", p: "poll", t: "turn", w: "wake" }[event.key];
-  if (!how || event.ctrlKey || event.metaKey || event.altKey) return;
-  event.preventDefault();
-  if (around) around.stepAll(how); else move(how);
-});
+onKeys((how) => { if (around) around.stepAll(how); else move(how); });
 byId("source").closest("section").hidden = Object.keys(sources.files).length === 0;
 if (around) document.body.classList.add("side");
 draw();

@@ -7,6 +7,7 @@ const turns = document.getElementById("turns");
 
 // One step of the same kind in each; "to turn N" goes to where that turn begins.
 function stepAll(how) {
+  if (how === "wake") return; // of which task? Each column has its own
   pages().forEach((page) => page.move(how));
   show();
 }
@@ -42,14 +43,8 @@ function ready() {
   document.body.append(pre);
 }
 
-for (const how of ["first", "event", "poll", "turn"]) document.getElementById(how).addEventListener("click", () => stepAll(how));
+for (const how of ["first", "back", "event", "poll", "turn"]) document.getElementById(how).addEventListener("click", () => stepAll(how));
 turns.addEventListener("input", () => allToTurn(Number(turns.value)));
-document.addEventListener("keydown", (event) => {
-  if (event.target.tagName === "INPUT") return;
-  const how = { ArrowRight: "event", Home: "first", End: "last", p: "poll", t: "turn" }[event.key];
-  if (!how || event.ctrlKey || event.metaKey || event.altKey) return;
-  event.preventDefault();
-  stepAll(how);
-});
+onKeys(stepAll);
 // The frames' scripts have run when the page has loaded.
 addEventListener("load", ready);

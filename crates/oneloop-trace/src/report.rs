@@ -11,9 +11,11 @@ use crate::log::Log;
 use crate::text::{escaped, printable};
 
 const PAGE: &str = include_str!("../page/page.html");
-pub(crate) const STYLE: &str = include_str!("../page/style.css");
-const SCRIPTS: [&str; 3] =
-    [include_str!("../page/fold.js"), include_str!("../page/words.js"), include_str!("../page/page.js")];
+const HEAD: &str = include_str!("../page/head.html");
+const STYLE: &str = include_str!("../page/style.css");
+pub(crate) const KEYS: &str = include_str!("../page/keys.js");
+const SCRIPTS: [&str; 4] =
+    [include_str!("../page/fold.js"), include_str!("../page/words.js"), KEYS, include_str!("../page/page.js")];
 
 /// An event's name in the schema (a wait's with what it waits for), and what stands in the line of the loop's source that
 /// does it or tells of it.
@@ -54,17 +56,24 @@ pub fn report(log: &Log, title: &str) -> String {
 pub(crate) fn report_of(log: &Log, title: &str, ours: bool) -> String {
     let log = serde_json::to_string(log).unwrap_or_default();
     let parts = [
-        ("{{title}}", escaped(&printable(title))),
-        ("{{style}}", STYLE.to_string()),
         ("{{log}}", inert(&log)),
         ("{{sources}}", inert(&sources(ours).to_string())),
         ("{{script}}", SCRIPTS.concat()),
     ];
-    filled(PAGE, &parts)
+    document(PAGE, title, parts)
+}
+
+/// A whole document: a template of `page/` with the head that all have, its title, and what else it has room for.
+pub(crate) fn document<const N: usize>(template: &str, title: &str, parts: [(&str, String); N]) -> String {
+    let title = ("{{title}}", escaped(&printable(title)));
+    let head = filled(HEAD, &[title.clone(), ("{{style}}", STYLE.to_string())]);
+    let mut all = vec![("{{head}}", head), title];
+    all.extend(parts);
+    filled(template, &all)
 }
 
 /// A template with its marks replaced. One pass, so that a mark inside a part is not taken for one of the template's.
-pub(crate) fn filled(template: &str, parts: &[(&str, String)]) -> String {
+fn filled(template: &str, parts: &[(&str, String)]) -> String {
     let mut page = String::new();
     let mut rest = template;
     while let Some(at) = rest.find("{{") {

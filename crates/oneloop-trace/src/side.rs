@@ -5,7 +5,7 @@
 //! one file, no network; each frame stands by itself, so nothing that holds for one page must be shown anew.
 
 use crate::log::Log;
-use crate::report::{STYLE, filled, report_of};
+use crate::report::{KEYS, document, report_of};
 use crate::text::{escaped, printable};
 
 const PAGE: &str = include_str!("../page/side.html");
@@ -29,13 +29,7 @@ pub fn side_by_side(title: &str, sides: &[Side<'_>]) -> String {
         format!("<iframe title=\"{}\" srcdoc=\"{}\"></iframe>", escaped(&printable(&side.title)), escaped(&page))
     };
     let frames: String = sides.iter().map(frame).collect();
-    let parts = [
-        ("{{title}}", escaped(&printable(title))),
-        ("{{style}}", STYLE.into()),
-        ("{{frames}}", frames),
-        ("{{script}}", SCRIPT.into()),
-    ];
-    filled(PAGE, &parts)
+    document(PAGE, title, [("{{frames}}", frames), ("{{script}}", [KEYS, SCRIPT].concat())])
 }
 
 #[cfg(test)]
