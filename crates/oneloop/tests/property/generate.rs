@@ -39,6 +39,7 @@ const FAMILIES: &[&[&str]] = &[
     &["group", "group", "group", "cancel"],
     &["shield", "shield", "wait", "as_completed"],
     &["eager", "eager", "uncancel", "cancelling"],
+    &["send", "send", "receive", "receive", "call_later"],
 ];
 
 /// What every program has.

@@ -2,7 +2,8 @@
 
 `interpret.rs` is the same in Rust. What differs from a plain run of asyncio is here, and nowhere else:
 
-- The clock is virtual: the selector does not sleep, it moves the time on. Time is counted in whole units.
+- The clock is virtual: the selector does not sleep, it moves the time on, unless the pipe has something. Time is counted
+  in whole units.
 - Declared difference 1: `events.py: TimerHandle.__lt__` compares deadlines alone, so the heap leaves the order of equal
   ones open. Here each timer is due a billionth of a unit after the one that was made before it.
 - Declared difference 2: `taskgroups.py: TaskGroup.__init__` and `tasks.py: _AsCompletedIterator.__init__` keep tasks in
@@ -13,6 +14,7 @@
 import asyncio
 import json
 import selectors
+import socket
 import sys
 
 ROUNDS = 40
@@ -35,8 +37,10 @@ class NoSelector(selectors.SelectSelector):
     loop = None
 
     def select(self, timeout=None):
-        self.loop.now += int(timeout)
-        return []
+        ready = super().select(0)
+        if not ready:
+            self.loop.now += int(timeout)
+        return ready
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -100,6 +104,9 @@ class World:
         self.handles = {}
         self.scopes = {}
         self.barriers = [asyncio.Barrier(parties) for parties in program["barriers"]]
+        self.pipe = socket.socketpair()
+        for end in self.pipe:
+            end.setblocking(False)
 
     def say(self, text):
         self.log.append(f"{self.loop.time()} {text}")
@@ -366,6 +373,27 @@ class World:
     async def do_shutdown(self, me, op, at):
         self.queues[op["which"]].shutdown(op["immediate"])
 
+    # The selector.
+
+    async def do_send(self, me, op, at):
+        self.pipe[1].send(b"1")
+
+    async def do_receive(self, me, op, at):
+        arrived = self.loop.create_future()
+
+        def readable():
+            self.say(f"{at} readable")
+            self.loop.remove_reader(self.pipe[0])
+            self.pipe[0].recv(1)
+            if not arrived.done():
+                arrived.set_result(None)
+
+        self.loop.add_reader(self.pipe[0], readable)
+        try:
+            await arrived
+        finally:
+            self.loop.remove_reader(self.pipe[0])
+
 
 def main():
     for line in sys.stdin:
@@ -374,6 +402,8 @@ def main():
         world = World(json.loads(line), loop)
         loop.run_until_complete(world.root())
         loop.close()
+        for end in world.pipe:
+            end.close()
         print(json.dumps(world.log), flush=True)
 
 

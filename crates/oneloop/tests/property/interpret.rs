@@ -10,6 +10,8 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     future::Future,
+    io::{Read, Write},
+    os::unix::net::UnixStream,
     pin::Pin,
     rc::Rc,
     time::{Duration, Instant},
@@ -39,6 +41,8 @@ struct World {
     conditions: Vec<Condition>,
     queues: Vec<Queue<String>>,
     barriers: Vec<Barrier>,
+    /// The end that is read, and the one that is written.
+    pipe: (UnixStream, UnixStream),
     /// Futures that stand for others, and the first task that each of them waits for.
     outers: RefCell<HashMap<usize, (usize, Outer)>>,
     handles: RefCell<HashMap<usize, CallbackHandle>>,
@@ -133,6 +137,11 @@ impl World {
             handles: RefCell::default(),
             scopes: RefCell::default(),
             barriers: sizes("barriers").into_iter().map(Barrier::new).collect::<Result<_>>()?,
+            pipe: {
+                let (reader, writer) = UnixStream::pair()?;
+                reader.set_nonblocking(true)?;
+                (reader, writer)
+            },
             program,
             event_loop,
         })
@@ -223,6 +232,23 @@ impl World {
         }
     }
 
+    /// Waits for a byte in a callback of the selector.
+    async fn receive(self: Rc<World>, at: String) -> Result<()> {
+        let arrived = self.event_loop.create_future();
+        let (world, waited_for) = (self.clone(), arrived.clone());
+        self.event_loop.add_reader(&self.pipe.0, move || {
+            world.say(format_args!("{at} readable"));
+            world.event_loop.remove_reader(&world.pipe.0);
+            (&world.pipe.0).read_exact(&mut [0]).expect("a byte is there");
+            if !waited_for.done() {
+                waited_for.set_result(()).expect("it is pending");
+            }
+        })?;
+        let ended = arrived.await;
+        self.event_loop.remove_reader(&self.pipe.0);
+        ended
+    }
+
     fn op(self: Rc<World>, me: usize, op: Value, at: String) -> Step {
         match name(&op["op"]) {
             "try" | "finally" | "timeout" | "wait_for" | "gather" | "gather_all" | "reschedule" | "wait_for_task"
@@ -289,6 +315,8 @@ impl World {
             "set" => future().set_result(number(&op["future"])).map(none),
             "set_error" => future().set_error(Error::other(at)).map(none),
             "cancel_future" => Ok(word(future().cancel())),
+            "send" => Ok(none((&self.pipe.1).write_all(b"1")?)),
+            "receive" => self.receive(at).await.map(none),
             other => panic!("no operation {other}"),
         }
     }
