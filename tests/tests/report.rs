@@ -129,7 +129,7 @@ const FOLD: &str = concat!(
     include_str!("../../crates/oneloop-trace/page/fold.js"),
     r#"
     function kept({ counts, ready, timers, sources, tasks }) {
-      const all = [...tasks].map(([number, task]) => [number, task.name, task.state, task.polls, task.wakes, task.spans, task.awaits]);
+      const all = [...tasks].sort((a, b) => a[0] - b[0]).map(([number, task]) => [number, task.name, task.state, task.polls, task.wakes, task.spans, task.awaits]);
       return { counts, ready, timers: timers.size, sources: [...sources.keys()].sort((a, b) => a - b), tasks: all };
     }
     function tried(log, middle) {

@@ -37,7 +37,20 @@ function taskName(state, number) {
   return task && task.name !== plain ? `${task.name} (#${number})` : plain;
 }
 
+function newTask(number, parent, at) {
+  return {
+    name: `Task-${number}`, state: "waiting", parent, at, polls: 0, wakes: 0, by: null,
+    spans: [], waits: [], waited: [], awaits: "", awaited: false,
+  };
+}
+
+// The events that speak of a task which lives: it is news only where the beginning of the log was lost.
+const MEETS = ["name", "wake", "poll_begin", "span_begin", "await", "wait"];
+
 function apply(state, record) {
+  if (state.partial && record.task && MEETS.includes(record.event) && !state.tasks.has(record.task)) {
+    state.tasks.set(record.task, newTask(record.task, null, ""));
+  }
   const task = record.task ? state.tasks.get(record.task) : undefined;
   const unless = (known, fault) => (known || state.partial ? null : fault);
   switch (record.event) {
@@ -63,10 +76,7 @@ function apply(state, record) {
     case "deregister": return unless(state.sources.delete(record.source), "an unknown source is gone");
     case "spawn":
       state.counts.tasks++;
-      state.tasks.set(record.task, {
-        name: `Task-${record.task}`, state: "waiting", parent: record.parent, at: record.at, polls: 0, wakes: 0, by: null,
-        spans: [], since: record.t, waits: [], waited: [], awaits: "", awaited: false,
-      });
+      state.tasks.set(record.task, newTask(record.task, record.parent, record.at));
       return null;
     case "name": if (task) task.name = record.name; return null;
     case "span_begin": if (task) task.spans.push(record.name); return null;

@@ -225,7 +225,8 @@ function bars() {
   const bar = (task, name, from, to) => { if (!bars.has(task)) bars.set(task, []); bars.get(task).push({ name, from, to }); };
   for (const record of log.records) {
     const { task, t, event } = record;
-    if (event === "spawn") { open.set(task, [{ name: "", from: t }]); titles.set(task, `Task-${task}`); }
+    const met = log.dropped > 0 && task && MEETS.includes(event) && !titles.has(task);
+    if (event === "spawn" || met) { open.set(task, [{ name: "", from: met ? 0 : t }]); titles.set(task, `Task-${task}`); }
     if (event === "name") titles.set(task, record.name);
     if (event === "span_begin" && open.has(task)) { open.get(task).push({ name: record.name, from: t }); if (!names.includes(record.name)) names.push(record.name); }
     if (event === "span_end" && open.has(task) && open.get(task).length > 1) { const span = open.get(task).pop(); bar(task, span.name, span.from, t); }

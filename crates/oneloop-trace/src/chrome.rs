@@ -3,14 +3,15 @@
 //! Job: track 1 is the loop, with turns that hold parks and polls; each task has a track of its own with what it does
 //! (scheduled, running, waiting) and the spans of its work; arrows go from a wake to the poll that it led to; counters
 //! show queue, timers and sources. Neighbours: `fold.rs` knows the states. Invariants: slices of one track nest, times are
-//! microseconds since the first event, and nothing is left open at the end of the log.
-//! Source: the Trace Event Format of Chromium's catapult project.
+//! microseconds since the first event, and nothing is left open at the end of the log; each slice stands where it began,
+//! since Perfetto ties an end of an arrow to the slice that was begun last before it, in the file's order.
+//! Source: the Trace Event Format of Chromium's catapult project; Perfetto's `slice_tracker.cc` and `flow_tracker.cc`.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::fold::{State, TaskState};
+use crate::fold::{State, TaskState, met};
 use crate::log::{By, Ended, Log, On, Record, What};
 
 const PROCESS: u32 = 1;
@@ -26,26 +27,40 @@ pub fn chrome_trace(log: &Log) -> String {
     let mut tracer = Tracer { state: State::of(log), ..Tracer::default() };
     tracer.named(LOOP, "loop", 0);
     for record in &log.records {
+        tracer.now = Moment { t: record.t, n: record.n };
         tracer.before(record);
         let _ = tracer.state.apply(record); // a fault of the log's is `check`'s to tell
         tracer.after(record);
     }
-    tracer.close(log.records.last().map_or(0, |last| last.t));
+    tracer.close(tracer.now.t);
+    tracer.events.sort_by_key(|(place, _)| *place);
+    let events: Vec<Value> = tracer.events.into_iter().map(|(_, event)| event).collect();
     let counts = serde_json::to_value(tracer.state.counts).unwrap_or_default();
     let other = json!({ "counts": counts, "dropped": log.dropped, "clock": "nanoseconds of the loop's clock" });
-    json!({ "displayTimeUnit": "ns", "otherData": other, "traceEvents": tracer.events }).to_string()
+    json!({ "displayTimeUnit": "ns", "otherData": other, "traceEvents": events }).to_string()
 }
+
+/// When something began: the time, and the number of the record.
+#[derive(Clone, Copy, Default)]
+struct Moment {
+    t: u64,
+    n: u64,
+}
+
+/// Where an event stands in the file: by the record in which it is or begins, and there slices before all else.
+type Place = (u64, bool);
 
 #[derive(Default)]
 struct Tracer {
     state: State,
-    events: Vec<Value>,
-    turn: Option<(u64, u64)>,
-    park: Option<(u64, Value)>,
+    now: Moment,
+    events: Vec<(Place, Value)>,
+    turn: Option<(Moment, u64)>,
+    park: Option<(Moment, Value)>,
     /// When the poll on the stack began, with its arguments.
-    polls: Vec<(u64, u32, Value)>,
+    polls: Vec<(Moment, u32, Value)>,
     /// Since when a task is in its state.
-    since: BTreeMap<u32, u64>,
+    since: BTreeMap<u32, Moment>,
 }
 
 fn micros(nanoseconds: u64) -> f64 {
@@ -77,17 +92,22 @@ impl Tracer {
             arguments["for"] = json!(view.waits);
             arguments["at"] = json!(view.awaits);
         }
-        let began = self.since.insert(task, now).unwrap_or(now);
-        if began < now || name == "running" {
+        let began = self.since.insert(task, self.now).unwrap_or(self.now);
+        // A step has its slice also when no time has passed in it: its arrow leads there.
+        if began.t < now || self.polls.last().is_some_and(|poll| poll.1 == task && name == "running") {
             self.slice(track(task), name, began, now, arguments);
         }
     }
 
     fn after(&mut self, record: &Record) {
         let t = record.t;
+        if let Some(task) = met(&record.what).filter(|task| !self.since.contains_key(task)) {
+            self.since.insert(task, self.now);
+            self.named(track(task), &format!("Task-{task}"), task);
+        }
         match &record.what {
             What::TurnBegin { ready, timers, registrations, .. } => {
-                self.turn = Some((t, record.turn));
+                self.turn = Some((self.now, record.turn));
                 self.counter("ready", t, ready.len());
                 self.counter("timers", t, *timers);
                 self.counter("registrations", t, *registrations);
@@ -98,7 +118,7 @@ impl Tracer {
                 }
             }
             What::Park { timeout } => {
-                self.park = Some((t, json!({ "timeout_ms": timeout.map(|time| micros(time) / 1e3) })))
+                self.park = Some((self.now, json!({ "timeout_ms": timeout.map(|time| micros(time) / 1e3) })))
             }
             What::Unpark { events, notified } => {
                 if let Some((began, mut arguments)) = self.park.take() {
@@ -108,7 +128,7 @@ impl Tracer {
                 }
             }
             What::Spawn { task, parent, at } => {
-                self.since.insert(*task, t);
+                self.since.insert(*task, self.now);
                 self.named(track(*task), &format!("Task-{task}"), *task);
                 self.instant(track(*task), "spawn", t, json!({ "at": at, "parent": parent }));
             }
@@ -121,7 +141,7 @@ impl Tracer {
                 }
             }
             What::PollBegin { task, wake } => {
-                self.polls.push((t, *task, json!({ "task": task, "wake": wake })));
+                self.polls.push((self.now, *task, json!({ "task": task, "wake": wake })));
                 if let Some(wake) = wake {
                     self.flow("f", *wake, track(*task), t);
                 }
@@ -167,16 +187,20 @@ impl Tracer {
         }
     }
 
-    fn slice(&mut self, tid: u32, name: &str, began: u64, ended: u64, args: Value) {
-        let (ts, dur) = (micros(began), micros(ended - began));
-        self.events
-            .push(json!({ "ph": "X", "pid": PROCESS, "tid": tid, "name": name, "ts": ts, "dur": dur, "args": args }));
+    fn slice(&mut self, tid: u32, name: &str, began: Moment, ended: u64, args: Value) {
+        let (ts, dur) = (micros(began.t), micros(ended - began.t));
+        let slice = json!({ "ph": "X", "pid": PROCESS, "tid": tid, "name": name, "ts": ts, "dur": dur, "args": args });
+        self.events.push(((began.n, false), slice));
+    }
+
+    /// Anything else than a slice: it stands where it was told.
+    fn push(&mut self, event: Value) {
+        self.events.push(((self.now.n, true), event));
     }
 
     fn instant(&mut self, tid: u32, name: &str, t: u64, args: Value) {
         let ts = micros(t);
-        self.events
-            .push(json!({ "ph": "i", "s": "t", "pid": PROCESS, "tid": tid, "name": name, "ts": ts, "args": args }));
+        self.push(json!({ "ph": "i", "s": "t", "pid": PROCESS, "tid": tid, "name": name, "ts": ts, "args": args }));
     }
 
     /// An arrow's tail ("s") or head ("f", bound to the slice that encloses it).
@@ -187,25 +211,24 @@ impl Tracer {
         if ph == "f" {
             event["bp"] = json!("e");
         }
-        self.events.push(event);
+        self.push(event);
     }
 
     fn span(&mut self, ph: &str, task: u32, name: &str, t: u64) {
         let ts = micros(t);
         let tid = track(task);
-        self.events
-            .push(json!({ "ph": ph, "cat": "phase", "id": task, "name": name, "pid": PROCESS, "tid": tid, "ts": ts }));
+        self.push(json!({ "ph": ph, "cat": "phase", "id": task, "name": name, "pid": PROCESS, "tid": tid, "ts": ts }));
     }
 
     fn counter(&mut self, name: &str, t: u64, value: usize) {
-        self.events.push(json!({ "ph": "C", "pid": PROCESS, "name": name, "ts": micros(t), "args": { name: value } }));
+        self.push(json!({ "ph": "C", "pid": PROCESS, "name": name, "ts": micros(t), "args": { name: value } }));
     }
 
     /// Names a track, and says where it stands among the others.
     fn named(&mut self, tid: u32, name: &str, order: u32) {
         let (name, order) = (json!({ "name": name }), json!({ "sort_index": order }));
-        self.events.push(json!({ "ph": "M", "pid": PROCESS, "tid": tid, "name": "thread_name", "args": name }));
-        self.events.push(json!({ "ph": "M", "pid": PROCESS, "tid": tid, "name": "thread_sort_index", "args": order }));
+        self.push(json!({ "ph": "M", "pid": PROCESS, "tid": tid, "name": "thread_name", "args": name }));
+        self.push(json!({ "ph": "M", "pid": PROCESS, "tid": tid, "name": "thread_sort_index", "args": order }));
     }
 }
 

@@ -35,7 +35,7 @@ pub struct TaskView {
     pub state: TaskState,
     /// Who made it.
     pub parent: Option<u32>,
-    /// Where it was made: `file:line:column`.
+    /// Where it was made: `file:line:column`; empty if that was lost.
     pub at: String,
     /// How often it was polled.
     pub polls: u64,
@@ -75,7 +75,7 @@ pub struct Counts {
 /// The loop as it was between two events.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    /// Every task that was ever made, by number.
+    /// Every task that was ever made, by number; those that were made in a lost beginning since they were met first.
     pub tasks: BTreeMap<u32, TaskView>,
     /// The tasks in the ready queue, in order.
     pub ready: Vec<u32>,
@@ -90,6 +90,35 @@ pub struct State {
     /// The log does not begin with the run: what is not known is no fault.
     partial: bool,
     deadlines: BTreeMap<u32, u64>,
+}
+
+/// The task that an event speaks of, and that therefore lives: it is news only where the beginning of the log was lost.
+pub(crate) fn met(what: &What) -> Option<u32> {
+    match *what {
+        What::Name { task, .. } | What::Wake { task, .. } | What::PollBegin { task, .. } => Some(task),
+        What::SpanBegin { task, .. } | What::Await { task, .. } | What::Wait { task, .. } => task,
+        _ => None,
+    }
+}
+
+impl TaskView {
+    /// A task of which nothing is known but its number.
+    fn unknown(task: u32) -> TaskView {
+        TaskView {
+            name: format!("Task-{task}"),
+            state: TaskState::Waiting,
+            parent: None,
+            at: String::new(),
+            polls: 0,
+            wakes: 0,
+            woken_by: None,
+            spans: Vec::new(),
+            waits: Vec::new(),
+            awaits: None,
+            waited: Vec::new(),
+            awaited: false,
+        }
+    }
 }
 
 /// Folds a log, and lists what broke a promise. Empty for a log of a loop that is right.
@@ -115,6 +144,11 @@ impl State {
     /// # Errors
     /// A sentence, if the event breaks a promise. The state is then as if the event were true.
     pub fn apply(&mut self, record: &Record) -> Result<(), String> {
+        if self.partial
+            && let Some(task) = met(&record.what)
+        {
+            self.tasks.entry(task).or_insert_with(|| TaskView::unknown(task));
+        }
         match &record.what {
             What::TurnBegin { ready, timers, next_deadline, registrations } => {
                 self.counts.turns += 1;
@@ -154,20 +188,7 @@ impl State {
             }
             What::Spawn { task, parent, at } => {
                 self.counts.tasks += 1;
-                let view = TaskView {
-                    name: format!("Task-{task}"),
-                    state: TaskState::Waiting,
-                    parent: *parent,
-                    at: at.clone(),
-                    polls: 0,
-                    wakes: 0,
-                    woken_by: None,
-                    spans: Vec::new(),
-                    waits: Vec::new(),
-                    awaits: None,
-                    waited: Vec::new(),
-                    awaited: false,
-                };
+                let view = TaskView { parent: *parent, at: at.clone(), ..TaskView::unknown(*task) };
                 match self.tasks.insert(*task, view) {
                     None => Ok(()),
                     Some(_) => Err(format!("task {task} is made a second time")),

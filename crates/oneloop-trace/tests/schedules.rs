@@ -1,5 +1,6 @@
 //! A thousand random schedules: each log keeps the promises of the loop, and each picture counts the same.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -168,47 +169,84 @@ fn a_task_that_a_combinator_makes_is_placed_where_the_program_called_it() {
     assert_eq!(elsewhere, Vec::<String>::new());
 }
 
-/// What Perfetto's importer wants of a trace: slices that nest, arrows with two ends, spans that close.
-#[test]
-fn a_chrome_trace_is_one_that_importers_take() {
-    for seed in [5, 6, 7] {
-        let trace: serde_json::Value =
-            serde_json::from_str(&chrome_trace(&schedule(seed, Recorder::default()))).expect("JSON");
-        let events = trace["traceEvents"].as_array().expect("a list");
-        let time =
-            |event: &serde_json::Value, key: &str| (event[key].as_f64().expect("a number") * 1000.0).round() as i64;
-        let mut slices: Vec<(u64, i64, i64)> = Vec::new();
-        let mut arrows: std::collections::BTreeMap<u64, (Option<i64>, Option<i64>)> = Default::default();
-        let mut spans: std::collections::BTreeMap<u64, Vec<String>> = Default::default();
-        for event in events {
-            let id = || event["id"].as_u64().expect("a number");
-            let name = || event["name"].as_str().expect("a name").to_string();
-            match event["ph"].as_str().expect("a phase") {
-                "X" => slices.push((event["tid"].as_u64().expect("a track"), time(event, "ts"), time(event, "dur"))),
-                "s" => arrows.entry(id()).or_default().0 = Some(time(event, "ts")),
-                "f" => {
-                    assert_eq!(event["bp"], "e");
-                    arrows.entry(id()).or_default().1 = Some(time(event, "ts"));
-                }
-                "b" => spans.entry(id()).or_default().push(name()),
-                "e" => assert_eq!(spans.entry(id()).or_default().pop(), Some(name())),
-                "i" | "C" | "M" => {}
-                other => panic!("phase {other} is not one of ours"),
-            }
+/// A slice that is open on a track while a trace is read: its name, its arguments, and when it began and ends.
+type Open = (String, serde_json::Value, i64, i64);
+
+/// Reads a trace as Perfetto's importer does: in the file's order; a slice closes what ends before it on its track, or at
+/// the same time unless both have no length; an end of an arrow is tied to the slice that was opened last on its track.
+/// Gives, for each arrow, what it begins and ends in.
+fn imported(trace: &serde_json::Value) -> Vec<(u64, Option<Open>, Option<Open>)> {
+    let mut tracks: BTreeMap<u64, Vec<Open>> = BTreeMap::new();
+    let mut arrows: BTreeMap<u64, (Option<Open>, Option<Open>)> = BTreeMap::new();
+    let mut spans: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let mut last = 0;
+    for event in trace["traceEvents"].as_array().expect("a list") {
+        let name = event["name"].as_str().expect("a name").to_string();
+        let phase = event["ph"].as_str().expect("a phase");
+        if phase == "M" {
+            continue;
         }
-        assert!(spans.values().all(Vec::is_empty), "a span is left open");
-        assert!(arrows.values().all(|(tail, head)| head.is_none_or(|head| tail.is_some_and(|tail| tail <= head))));
-        assert!(arrows.values().any(|(_, head)| head.is_some()));
-        // Longest first among those that begin together: then each must end before whatever encloses it.
-        slices.sort_by_key(|(track, from, length)| (*track, *from, -length));
-        let mut open: Vec<(u64, i64)> = Vec::new();
-        for (track, from, length) in slices {
-            open.retain(|(of, end)| *of == track && *end > from);
-            assert!(
-                open.last().is_none_or(|(_, end)| from + length <= *end),
-                "slices of track {track} overlap at {from}"
-            );
-            open.push((track, from + length));
+        let time = |key: &str| (event[key].as_f64().unwrap_or_default() * 1000.0).round() as i64;
+        let (at, length) = (time("ts"), time("dur"));
+        assert!(at >= last, "{event} stands behind what is later");
+        last = at;
+        let open = tracks.entry(event["tid"].as_u64().unwrap_or_default()).or_default();
+        let id = || event["id"].as_u64().expect("a number");
+        match phase {
+            "X" | "i" => {
+                open.retain(|(_, _, from, end)| *end > at || (*end == at && end == from && length == 0));
+                let within = open.last().is_none_or(|(_, _, _, end)| at + length <= *end);
+                assert!(within, "{event} overlaps {open:?}");
+                open.push((name, event["args"].clone(), at, at + length));
+            }
+            "s" => assert!(arrows.insert(id(), (open.last().cloned(), None)).is_none(), "{event} a second time"),
+            "f" => {
+                assert_eq!(event["bp"], "e");
+                arrows.get_mut(&id()).expect("it has begun").1 = open.last().cloned();
+            }
+            "b" => spans.entry(id()).or_default().push(name),
+            "e" => assert_eq!(spans.entry(id()).or_default().pop(), Some(name)),
+            "C" => {}
+            other => panic!("phase {other} is not one of ours"),
         }
     }
+    assert!(spans.values().all(Vec::is_empty), "a span is left open");
+    arrows.into_iter().map(|(id, (tail, head))| (id, tail, head)).collect()
+}
+
+/// Slices nest, spans close, and each arrow leads from its wake to the very step that it led to. (Perfetto dropped nearly
+/// all arrows: a step's slice stood behind the arrow that was to end in it.)
+#[test]
+fn an_arrow_leads_from_the_wake_to_the_step_as_importers_read_it() {
+    let real = Rc::new(Recorder::default());
+    let event_loop = EventLoop::builder().observer(real.clone()).build().expect("a selector");
+    event_loop.run_until_complete(async { gather((0..9).map(|_| yield_now())).await.map(drop) }).expect("it ends");
+    let schedules = (1..=50).map(|seed| schedule(seed, Recorder::default()));
+    let mut all = 0;
+    for log in schedules.chain([real.log(), schedule(7, Recorder::with_capacity(60))]) {
+        let trace: serde_json::Value = serde_json::from_str(&chrome_trace(&log)).expect("JSON");
+        let polls: BTreeMap<u32, (u32, i64)> = log
+            .records
+            .iter()
+            .filter_map(|record| match record.what {
+                What::PollBegin { task, wake: Some(wake) } => Some((wake, (task, record.t as i64))),
+                _ => None,
+            })
+            .collect();
+        let mut led = 0;
+        for (wake, tail, head) in imported(&trace) {
+            let (name, arguments, ..) = tail.expect("an arrow begins in something");
+            assert_eq!((name.as_str(), arguments["wake"].as_u64()), ("wake", Some(wake)));
+            let Some((task, at)) = polls.get(&(wake as u32)) else {
+                assert_eq!(head, None, "wake {wake} led to no step");
+                continue;
+            };
+            let (name, arguments, from, _) = head.expect("an arrow ends in something");
+            assert_eq!((name.as_str(), from), ("running", *at), "wake {wake}, task {task}: {arguments}");
+            led += 1;
+        }
+        assert_eq!(led, polls.len());
+        all += led;
+    }
+    assert!(all > 1_000, "{all} arrows are too few to say much");
 }
