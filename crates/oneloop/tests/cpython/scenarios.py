@@ -993,9 +993,9 @@ def runners():
 
 def run(scenario):
     log("---", scenario.__name__)
-    # With threads, on the real clock: the virtual one would not wait for them.
-    threads = scenario in (contexts, executors)
-    in_order.run(scenario(), asyncio.SelectorEventLoop if threads else in_order.VirtualLoop)
+    # This one waits for threads beside a timer, and the virtual clock would not.
+    loop_factory = asyncio.SelectorEventLoop if scenario is executors else in_order.VirtualLoop
+    in_order.run(scenario(), loop_factory)
 
 
 for scenario in (

@@ -4,9 +4,9 @@
 use std::{cell::RefCell, collections::HashMap, fmt::Display, rc::Rc, sync::mpsc, time::Duration};
 
 use oneloop::{
-    Barrier, BoundedSemaphore, Condition, ContextVar, Error, EventLoop, Lock, Queue, Result, ReturnWhen, Runner,
-    Semaphore, SettableFuture, StreamReader, Task, TaskGroup, as_completed, copy_context, create_task, current_task,
-    gather, gather_return_exceptions, run, shield, sleep, task_builder, timeout, to_thread, wait, wait_for, yield_now,
+    Barrier, BoundedSemaphore, Condition, ContextVar, Error, Lock, Queue, Result, ReturnWhen, Runner, Semaphore,
+    SettableFuture, StreamReader, Task, TaskGroup, as_completed, copy_context, create_task, current_task, gather,
+    gather_return_exceptions, run, shield, sleep, task_builder, timeout, to_thread, wait, wait_for, yield_now,
 };
 
 use crate::harness::{here, virtual_loop};
@@ -1207,11 +1207,10 @@ fn runners() -> Result<()> {
     Ok(())
 }
 
-/// Runs `scenario` as `run` does, on the virtual clock unless it has threads to wait for.
+/// Runs `scenario` as `run` does, on the virtual clock, which stands still while threads work for the loop.
 fn scenario(what: &str, scenario: impl Future<Output = Result<()>> + 'static) {
     log!("---", what);
-    let event_loop = if what == "executors" || what == "contexts" { EventLoop::new().unwrap() } else { virtual_loop() };
-    let runner = Runner::with_loop(event_loop);
+    let runner = Runner::with_loop(virtual_loop());
     runner.run(scenario).unwrap();
     runner.close().unwrap();
 }
