@@ -158,13 +158,17 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
+    fn observed() -> (oneloop::EventLoop, CensusReader) {
+        let census = Rc::new(Census::default());
+        let reader = census.reader();
+        let builder = oneloop::EventLoop::builder().virtual_clock(true).observer(census);
+        (builder.build().expect("a selector"), reader)
+    }
+
     /// What the watchdog would say after so many milliseconds, each time that `look` is called in a step.
     #[test]
     fn a_stuck_step_is_reported_at_the_limit_and_each_time_that_it_has_doubled() {
-        let census = Rc::new(Census::default());
-        let reader = census.reader();
-        let event_loop =
-            oneloop::EventLoop::builder().virtual_clock(true).observer(census).build().expect("a selector");
+        let (event_loop, reader) = observed();
         let said = Rc::new(RefCell::new(Vec::new()));
         let (saying, looks) = (said.clone(), reader.clone());
         let stuck = async move {
@@ -200,10 +204,7 @@ mod tests {
 
     #[test]
     fn a_parked_loop_is_not_stuck_and_a_callback_can_be() {
-        let census = Rc::new(Census::default());
-        let reader = census.reader();
-        let event_loop =
-            oneloop::EventLoop::builder().virtual_clock(true).observer(census).build().expect("a selector");
+        let (event_loop, reader) = observed();
         let looks = reader.clone();
         let said = Rc::new(RefCell::new(None));
         let saying = said.clone();
@@ -220,10 +221,7 @@ mod tests {
 
     #[test]
     fn who_asks_while_the_loop_is_stuck_is_answered_once_and_else_left_to_the_loop() {
-        let census = Rc::new(Census::default());
-        let reader = census.reader();
-        let event_loop =
-            oneloop::EventLoop::builder().virtual_clock(true).observer(census).build().expect("a selector");
+        let (event_loop, reader) = observed();
         let stuck = async move {
             let now = oneloop::get_running_loop()?.time();
             let patience = Patience::new(Duration::from_secs(60));

@@ -117,6 +117,12 @@ Task-1 awaits
     assert!(text.lines().nth(4).is_some_and(|line| line.matches("tests/tasks.rs:").count() == 2), "{text}");
 }
 
+/// The tree of the text that `main` comes to.
+fn tree(event_loop: &EventLoop, main: impl Future<Output = Result<String>> + 'static) -> String {
+    let text = event_loop.run_until_complete(main).expect("nothing fails");
+    text.split_once("who awaits whom:\n").expect("a tree").1.to_owned()
+}
+
 #[test]
 fn a_circle_of_tasks_ends_the_tree() {
     let (event_loop, reader) = observed();
@@ -138,10 +144,8 @@ fn a_circle_of_tasks_ends_the_tree() {
         one.cancel();
         Ok(text)
     };
-    let text = event_loop.run_until_complete(main).expect("nothing fails");
-    let tree = text.split_once("who awaits whom:\n").expect("a tree").1;
     assert_eq!(
-        tree,
+        tree(&event_loop, main),
         "Task-1 is running\none (#2) awaits\n└── other (#3) awaits\n    └── one (#2): they wait for each other in a circle\n"
     );
 }
@@ -204,8 +208,6 @@ fn a_line_is_indented_by_those_above_it_alone() {
         both.cancel();
         Ok(text)
     };
-    let text = event_loop.run_until_complete(main).expect("nothing fails");
-    let tree = text.split_once("who awaits whom:\n").expect("a tree").1;
     let expected = "\
 Task-1 is running
 both (#6) awaits
@@ -216,7 +218,7 @@ both (#6) awaits
 └── right (#5) awaits
     └── shared (#2): see above
 ";
-    assert_eq!(tree, expected);
+    assert_eq!(tree(&event_loop, main), expected);
 }
 
 /// Each of them was once a copy of the names of all: this test would not have come to its end.
