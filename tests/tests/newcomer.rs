@@ -10,7 +10,7 @@ use oneloop::{EventLoop, create_task, gather, sleep, span_begin, span_end};
 use oneloop_tests::browser::Browser;
 use oneloop_tests::folder::Folder;
 use oneloop_tests::program;
-use oneloop_trace::{By, Log, On, Recorder, State, TaskState, What, report};
+use oneloop_trace::{By, Log, On, Recorder, Side, State, TaskState, What, report, side_by_side};
 
 /// The demo's page, opened, and the log that is in it.
 fn demo(test: &str) -> Option<(Browser, Log)> {
@@ -329,6 +329,48 @@ fn no_run_is_too_odd_to_be_replayed() {
         assert_eq!(browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), true, "{kind}");
         assert_eq!(browser.thrown(), [] as [serde_json::Value; 0], "{kind}");
     }
+}
+
+/// Three columns fit one screen of a telephone, can be read there, and are stepped by the keys of whichever has the focus.
+#[test]
+fn columns_can_be_compared_on_a_telephone_and_stepped_back() {
+    let logs: Vec<Log> = (1..4).map(|count| run_of(vec!["a".to_owned(); count], Recorder::default())).collect();
+    let sides = logs.iter().map(|log| Side { title: format!("of {}", log.records.len()), log, ours: false });
+    let folder = Folder::new();
+    let page = folder.write("side.html", side_by_side("three", &sides.collect::<Vec<_>>()));
+    let test = "columns_can_be_compared_on_a_telephone_and_stepped_back";
+    let Some(mut browser) = Browser::open(test, &page, "") else { return };
+    browser.look(390, false);
+    let inside = "[...document.querySelectorAll('iframe')].map((frame) => frame.contentWindow)";
+    let every = |what: &str| format!("{inside}.every(({{ document, innerWidth }}) => {what})");
+    assert_eq!(browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), true);
+    assert_eq!(browser.evaluate(&every("document.documentElement.scrollWidth <= innerWidth")), true);
+    let columns = "document.querySelector('.columns').getBoundingClientRect().height <= innerHeight";
+    assert_eq!(browser.evaluate(columns), true, "the columns do not fit one screen");
+    let seen =
+        every("document.getElementById('sentence').getBoundingClientRect().bottom < document.defaultView.innerHeight");
+    assert_eq!(browser.evaluate(&seen), true, "a column's sentence is out of sight");
+    let stand = format!("{inside}.map((page) => page.standing().at)");
+    for (key, at) in [("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("Tab", 1)] {
+        browser.press(key);
+        assert_eq!(browser.evaluate(&stand), serde_json::json!([at, at, at]), "{key}");
+    }
+    while browser.evaluate("document.activeElement.tagName") != "IFRAME" {
+        browser.press("Tab");
+    }
+    browser.press("ArrowRight");
+    assert_eq!(browser.evaluate(&stand), serde_json::json!([2, 2, 2]), "from within a column");
+    assert_eq!(browser.thrown(), [] as [serde_json::Value; 0]);
+}
+
+/// What opening costs a person: until the page is loaded and drawn.
+#[test]
+#[ignore = "measures time: the step 'heavy' of cargo xtask ci"]
+fn the_page_of_the_demo_opens_in_under_a_second() {
+    let Some((mut browser, _)) = demo("the_page_of_the_demo_opens_in_under_a_second") else { return };
+    let took =
+        browser.evaluate("document.body.offsetHeight && performance.getEntriesByType('navigation')[0].loadEventEnd");
+    assert!(took.as_f64().is_some_and(|took| took > 0.0 && took < 1000.0), "{took} ms");
 }
 
 /// Texts with less contrast to what is behind them than WCAG asks for (4.5 to 1), each once.

@@ -235,11 +235,11 @@ function bars() {
   for (const [task, spans] of open) for (const span of spans) bar(task, span.name, span.from, end);
   // Those that told of their work first: they are what the run was for.
   const plain = (spans) => spans.every((span) => span.name === "");
-  const rows = [...bars].sort((a, b) => plain(a[1]) - plain(b[1]) || a[0] - b[0]).slice(0, MOST);
-  return { rows, names, titles };
+  const all = [...bars].sort((a, b) => plain(a[1]) - plain(b[1]) || a[0] - b[0]);
+  return { rows: all.slice(0, MOST), more: Math.max(0, all.length - MOST), names, titles };
 }
 
-const { rows, names, titles } = bars();
+const { rows, more, names, titles } = bars();
 let left = 0, width = 0; // of the axis, in pixels
 function moveCursor(time) {
   const cursor = byId("cursor");
@@ -298,6 +298,7 @@ function legend() {
     entry.append(element("i", undefined, { style: `background: var(--phase${at % PHASES})` }), document.createTextNode(printable(name)));
     return entry;
   }));
+  if (more > 0) byId("legend").append(element("span", `the first ${MOST} tasks; ${more} more are not drawn`));
 }
 
 // Draws, and lays out, the state after one event more; says how long that took.
