@@ -45,7 +45,9 @@ function draw() {
   const state = replay.state, record = replay.last;
   byId("scrub").value = replay.at;
   const time = record ? record.t : 0;
-  byId("position").textContent = `event ${replay.at} of ${replay.length} · turn ${state.turn} · ${milliseconds(time)}`;
+  const position = `event ${replay.at} of ${replay.length} · turn ${state.turn} · ${milliseconds(time)}`;
+  put(byId("position"), position);
+  byId("scrub").setAttribute("aria-valuetext", position);
   put(byId("sentence"), record ? sentence(state, record) : "The run has not begun. Step on, or take the slider.");
   fill(byId("ready"), state.ready.map((number) => taskName(state, number)), "empty: nobody can go on now");
   const timers = [...state.timers].sort((a, b) => a[1].deadline - b[1].deadline || a[0] - b[0]);

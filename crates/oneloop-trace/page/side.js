@@ -21,8 +21,9 @@ function show() {
   const stands = pages().map((page) => page.standing());
   turns.max = Math.max(...stands.map((stand) => stand.turns));
   turns.value = Math.max(...stands.map((stand) => stand.turn));
-  document.getElementById("position").textContent =
-    frames.map((frame, at) => `${frame.title}: turn ${stands[at].turn} of ${stands[at].turns}${stands[at].over ? ", over" : ""}`).join(" · ");
+  const position = frames.map((frame, at) => `${frame.title}: turn ${stands[at].turn} of ${stands[at].turns}${stands[at].over ? ", over" : ""}`).join(" · ");
+  document.getElementById("position").textContent = position;
+  turns.setAttribute("aria-valuetext", position);
 }
 
 function ready() {
