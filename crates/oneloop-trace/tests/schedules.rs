@@ -1,12 +1,12 @@
 //! A thousand random schedules: each log keeps the promises of the loop, and each picture counts the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
 use oneloop::net::UdpSocket;
 use oneloop::{EventLoop, LoopEvent, Observer, Stamp, gather, yield_now};
-use oneloop_trace::{By, Log, Record, Recorder, State, What, check, chrome_trace};
+use oneloop_trace::{By, Ended, Log, Record, Recorder, State, What, check, chrome_trace};
 
 mod schedule;
 use schedule::{drawn, schedule};
@@ -17,6 +17,7 @@ fn a_thousand_random_schedules_keep_every_promise_in_every_picture() {
     for seed in 1..=1_000 {
         let log = schedule(seed, Recorder::default());
         assert_eq!(check(&log), Vec::<String>::new(), "seed {seed}");
+        promises(&log, seed);
         events += log.records.len();
         let counted = |is: fn(&What) -> bool| log.records.iter().filter(|record| is(&record.what)).count();
         let mut state = State::of(&log);
@@ -32,6 +33,53 @@ fn a_thousand_random_schedules_keep_every_promise_in_every_picture() {
         }
     }
     assert!(events > 100_000, "{events} events are too few to say much");
+}
+
+/// The four promises, read off the log of a loop that is closed without the fold, which could be wrong in the same way.
+fn promises(log: &Log, seed: u64) {
+    let (mut born, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    let mut woken: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut spans: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for record in &log.records {
+        let task = met(&record.what);
+        assert!(task.is_none_or(|task| born.contains(&task)), "seed {seed}: before it is made: {record:?}");
+        assert!(task.is_none_or(|task| !gone.contains(&task)), "seed {seed}: after its end: {record:?}");
+        match &record.what {
+            What::Spawn { task, .. } => assert!(born.insert(*task), "seed {seed}: {record:?}"),
+            What::Wake { wake, task, coalesced: false, .. } => {
+                assert_eq!(woken.insert(*task, *wake), None, "seed {seed}: queued twice: {record:?}");
+            }
+            What::Wake { wake, task, .. } => assert_eq!(woken.get(task), Some(wake), "seed {seed}: {record:?}"),
+            What::PollBegin { task, wake } => {
+                assert!(wake.is_some() && woken.remove(task) == *wake, "seed {seed}: nobody asked: {record:?}");
+            }
+            What::SpanBegin { task: Some(task), name } => spans.entry(*task).or_default().push(name),
+            What::SpanEnd { task: Some(task), name } => {
+                assert_eq!(spans.entry(*task).or_default().pop(), Some(name.as_str()), "seed {seed}: {record:?}");
+            }
+            What::Drop { task, reason } => {
+                woken.remove(task);
+                gone.insert(*task);
+                let open = spans.remove(task).unwrap_or_default();
+                // One that is dropped between the two ends of a span can't close it.
+                assert!(open.is_empty() || *reason == Ended::Cancelled, "seed {seed}: {record:?} in {open:?}");
+            }
+            _ => {}
+        }
+    }
+    assert!(woken.is_empty(), "seed {seed}: woken, and neither polled nor dropped: {woken:?}");
+    assert_eq!(born, gone, "seed {seed}");
+}
+
+/// The task to which an event happens.
+fn met(what: &What) -> Option<u32> {
+    match *what {
+        What::Wake { task, .. } | What::PollBegin { task, .. } | What::PollEnd { task, .. } => Some(task),
+        What::Name { task, .. } | What::Drop { task, .. } => Some(task),
+        What::SpanBegin { task, .. } | What::SpanEnd { task, .. } => task,
+        What::Await { task, .. } | What::Wait { task, .. } => task,
+        _ => None,
+    }
 }
 
 #[test]
