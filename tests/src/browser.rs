@@ -22,7 +22,8 @@ pub struct Browser {
     from: BufReader<ChildStdout>,
     session: Option<String>,
     asked: u64,
-    thrown: Vec<Value>,
+    /// What the browser has told without being asked, since the page that is open was asked for.
+    told: Vec<Value>,
     _profile: Folder,
 }
 
@@ -46,12 +47,13 @@ impl Browser {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("chromium starts");
         let to = process.stdin.take().expect("a pipe");
         let from = BufReader::new(process.stdout.take().expect("a pipe"));
-        let mut browser = Browser { process, to, from, session: None, asked: 0, thrown: Vec::new(), _profile: profile };
+        let mut browser = Browser { process, to, from, session: None, asked: 0, told: Vec::new(), _profile: profile };
         let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attached =
             browser.call("Target.attachToTarget", &json!({ "targetId": target["targetId"].as_str(), "flatten": true }));
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         browser.call("Page.enable", &json!({}));
+        browser.call("Page.setLifecycleEventsEnabled", &json!({ "enabled": true }));
         browser.call("Runtime.enable", &json!({}));
         browser.go(page, part);
         Some(browser)
@@ -62,8 +64,18 @@ impl Browser {
     /// # Panics
     /// When the browser is gone.
     pub fn go(&mut self, page: &Path, part: &str) {
-        self.call("Page.navigate", &json!({ "url": format!("file://{}{part}", page.display()) }));
-        while self.message()["method"] != "Page.loadEventFired" {}
+        self.told.clear();
+        let going = self.call("Page.navigate", &json!({ "url": format!("file://{}{part}", page.display()) }));
+        // The news of it may be there before the answer is, and the page before may still have had some of its own.
+        let loaded = |told: &Value| {
+            told["method"] == "Page.lifecycleEvent"
+                && told["params"]["name"] == "load"
+                && told["params"]["loaderId"] == going["loaderId"]
+        };
+        while !self.told.iter().any(loaded) {
+            let message = self.message();
+            self.told.push(message);
+        }
     }
 
     /// Presses a key and lets it go: its name as the page is told it (`ArrowRight`, `Tab`, `Enter`), or what it types.
@@ -104,9 +116,8 @@ impl Browser {
     }
 
     /// What the page's scripts have thrown so far, and not caught.
-    #[must_use]
-    pub fn thrown(&self) -> &[Value] {
-        &self.thrown
+    pub fn thrown(&self) -> Vec<&Value> {
+        self.told.iter().filter(|told| told["method"] == "Runtime.exceptionThrown").collect()
     }
 
     /// The text of the first element that a selector finds, as it is rendered: without what is hidden.
@@ -160,6 +171,7 @@ impl Browser {
                 assert_eq!(message["error"], Value::Null, "{method} {params}");
                 return message["result"].take();
             }
+            self.told.push(message);
         }
     }
 
@@ -167,11 +179,7 @@ impl Browser {
         let mut bytes = Vec::new();
         self.from.read_until(0, &mut bytes).expect("the browser speaks");
         assert_eq!(bytes.pop(), Some(0), "the browser is gone");
-        let message: Value = serde_json::from_slice(&bytes).expect("JSON");
-        if message["method"] == "Runtime.exceptionThrown" {
-            self.thrown.push(message["params"].clone());
-        }
-        message
+        serde_json::from_slice(&bytes).expect("JSON")
     }
 }
 

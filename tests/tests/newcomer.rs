@@ -327,7 +327,7 @@ fn no_run_is_too_odd_to_be_replayed() {
         assert_eq!(browser.evaluate("document.scripts.length"), 3, "a name has become a script of the {kind} run");
         assert_eq!(browser.evaluate("document.title === 'owned' || document.images.length > 0"), false, "{kind}");
         assert_eq!(browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), true, "{kind}");
-        assert_eq!(browser.thrown(), [] as [serde_json::Value; 0], "{kind}");
+        assert_eq!(browser.thrown(), [] as [&serde_json::Value; 0], "{kind}");
     }
 }
 
@@ -360,7 +360,7 @@ fn columns_can_be_compared_on_a_telephone_and_stepped_back() {
     }
     browser.press("ArrowRight");
     assert_eq!(browser.evaluate(&stand), serde_json::json!([2, 2, 2]), "from within a column");
-    assert_eq!(browser.thrown(), [] as [serde_json::Value; 0]);
+    assert_eq!(browser.thrown(), [] as [&serde_json::Value; 0]);
 }
 
 /// What opening costs a person: until the page is loaded and drawn.
