@@ -121,6 +121,8 @@ fn a_newcomer_finds_the_four_answers_by_stepping() {
         None => "The loop parks until something happens: no timer is armed.".to_owned(),
     };
     assert_eq!((browser.text("#kernel"), browser.text("#sentence")), (waited.clone(), waited));
+    // The loop's own line that does it is lit.
+    assert!(browser.text(".lit").contains("Event::Park"), "{}", browser.text(".lit"));
     // And which sources, and who waits for them.
     let state = after(&log, asked);
     let waiting = |source: u32| {
