@@ -188,6 +188,8 @@ fn predicting_needs_no_mouse_and_tells_right_from_wrong() {
     for round in 0..12 {
         browser.press("p");
         assert!(browser.text("#question").starts_with("What does the loop do next?"));
+        let answers = browser.evaluate("document.querySelectorAll('#question button').length").as_u64();
+        assert!(answers.is_some_and(|count| count > 1), "a question has more answers than one: {answers:?}");
         let focus = browser.evaluate("document.activeElement.closest('#question') !== null");
         assert_eq!(focus, true, "the first answer has the focus");
         // The next poll or park of the log is what it asks for.

@@ -191,11 +191,14 @@ function ask() {
     return button;
   };
   // An eager task is stepped without having been in the queue, and of a log's lost beginning nobody knows who is in it.
-  const ready = new Set(replay.state.ready.slice(0, 12));
-  if (!parks) ready.add(next.task);
+  const offered = new Set(replay.state.ready.slice(0, 8));
+  if (!parks) offered.add(next.task);
+  // With nobody ready there would be one answer, and no question.
+  const waiting = [...replay.state.tasks].filter(([, task]) => task.state === "waiting").slice(0, 3);
+  for (const [number] of waiting) offered.add(number);
   box.hidden = false;
   box.replaceChildren(element("p", "What does the loop do next?", { id: "asked" }),
-    ...[...ready].map((number) => answer(`poll ${taskName(replay.state, number)}`, !parks && next.task === number)),
+    ...[...offered].map((number) => answer(`poll ${taskName(replay.state, number)}`, !parks && next.task === number)),
     answer("park in the selector", parks));
   box.querySelector("button").focus();
 }
