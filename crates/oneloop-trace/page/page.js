@@ -94,7 +94,7 @@ function drawTasks(state, record) {
   const shown = [...alive.running, ...alive.scheduled, ...alive.waiting, ...dead.reverse()].slice(0, MOST);
   const rows = children(byId("tasks"), shown.length, taskRow);
   shown.forEach(([number, task], at) => {
-    const cells = [taskName(state, number), task.state, waits(state, task), task.spans.join(" › "), task.polls, task.wakes, task.by ? by(state, task.by) : "", task.awaits, task.at];
+    const cells = [taskName(state, number), task.state, task.polls, task.wakes, waits(state, task), task.spans.join(" › "), task.by ? by(state, task.by) : "", task.awaits, task.at];
     const row = rows[at], name = record && record.task === number ? "now" : "";
     if (row.className !== name) row.className = name;
     cells.forEach((text, column) => put(row.children[column], text, column === 1 ? `is-${task.state}` : ""));
