@@ -11,10 +11,16 @@ const DURATION: &str = "not a duration: write 10, 1.5s, 250ms or 2m";
 
 /// A bare number is seconds, as in curl; else `ms`, `s` or `m`. More than nothing.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    match pause(text)? {
-        Duration::ZERO => Err("no probe can end in no time: give more than 0".to_owned()),
-        duration => Ok(duration),
-    }
+    more_than_nothing(pause(text)?, "no probe can end in no time")
+}
+
+/// As [`duration`], for what is done again each time that so much has passed.
+pub(super) fn period(text: &str) -> Result<Duration, String> {
+    more_than_nothing(pause(text)?, "nothing else would ever be done")
+}
+
+fn more_than_nothing(duration: Duration, why: &str) -> Result<Duration, String> {
+    if duration.is_zero() { Err(format!("{why}: give more than 0")) } else { Ok(duration) }
 }
 
 /// A duration that may be nothing.
@@ -32,10 +38,11 @@ pub(crate) fn pause(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Milliseconds, unless there is a unit: 500, 500ms, 2s.
+/// Milliseconds, unless there is a unit: 500, 500ms, 2s. How long a step may take.
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    duration(&if plain { format!("{text}ms") } else { text.to_owned() })
+    let duration = pause(&if plain { format!("{text}ms") } else { text.to_owned() })?;
+    more_than_nothing(duration, "every step takes longer than no time")
 }
 
 /// Digits with at most one point: no sign, exponent, infinity.

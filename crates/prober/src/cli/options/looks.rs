@@ -93,7 +93,7 @@ impl RecordOptions {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TaskOptions {
     /// Print what each task waits for on stderr, every DUR [1s]; SIGUSR1 prints it once, also without this
-    #[arg(long, value_name = "DUR", value_parser = values::duration, num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
+    #[arg(long, value_name = "DUR", value_parser = values::period, num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     pub(in crate::cli) tasks: Option<Duration>,
 
     /// Start a thread that says on stderr what the loop is stuck in, when one step takes longer than MS [500]
