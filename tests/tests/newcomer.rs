@@ -1,6 +1,7 @@
 //! The page of `prober --report` under somebody's fingers: what can be found out by stepping, by keyboard alone, and
 //! whether all of it can be seen, reached and heard.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::Stdio;
 use std::rc::Rc;
@@ -36,6 +37,18 @@ fn name(state: &State, task: u32) -> String {
     match &state.tasks[&task].name {
         plain if *plain == format!("Task-{task}") => plain.clone(),
         own => format!("{own} (#{task})"),
+    }
+}
+
+/// Who woke a task, as the page says it.
+fn waker(state: &State, by: By) -> String {
+    match by {
+        By::Io(source) => format!("the selector: source {source} is ready"),
+        By::Timer => "its timer".to_owned(),
+        By::Task(task) => format!("{}, in its step", name(state, task)),
+        By::Itself => "itself, in its own step".to_owned(),
+        By::Callback => "a callback".to_owned(),
+        By::Thread => "another thread, or code outside the loop".to_owned(),
     }
 }
 
@@ -87,18 +100,11 @@ fn a_newcomer_finds_the_four_answers_by_stepping() {
     assert_eq!(browser.text("#position").split(" · ").next(), Some(&*format!("event 0 of {}", log.records.len())));
     browser.press("w");
     browser.press("w");
-    let wakes = log.records.iter().filter_map(|record| match &record.what {
+    let mut wakes = log.records.iter().filter_map(|record| match &record.what {
         What::Wake { task: 3, by, .. } => Some(*by),
         _ => None,
     });
-    let who = match wakes.clone().nth(1).expect("it is woken twice") {
-        By::Io(source) => format!("the selector: source {source} is ready"),
-        By::Timer => "its timer".to_owned(),
-        By::Task(task) => format!("{}, in its step", name(&whole, task)),
-        By::Itself => "itself, in its own step".to_owned(),
-        By::Callback => "a callback".to_owned(),
-        By::Thread => "another thread, or code outside the loop".to_owned(),
-    };
+    let who = waker(&whole, wakes.nth(1).expect("it is woken twice"));
     let sentence = browser.text("#sentence");
     assert!(sentence.starts_with(&format!("{} is woken, for the 2nd time, by {who}", name(&whole, 3))), "{sentence}");
     assert_eq!(row(&mut browser, &name(&whole, 3))[6], who);
@@ -170,10 +176,25 @@ fn a_newcomer_finds_the_four_answers_by_stepping() {
     let cells = row(&mut browser, &slow);
     assert_eq!((&*cells[1], cells[2].parse()), ("done", Ok(polls)));
     browser.press("Home");
+    let queued: BTreeMap<u32, By> = log
+        .records
+        .iter()
+        .filter_map(|record| match record.what {
+            What::Wake { wake, by, coalesced: false, .. } => Some((wake, by)),
+            _ => None,
+        })
+        .collect();
     let mut met = 0;
-    for _ in 0..whole.counts.polls {
+    for record in &log.records {
+        let What::PollBegin { task, wake: Some(wake) } = record.what else { continue };
         browser.press("p");
-        met += u64::from(browser.text("#sentence").starts_with(&format!("{slow} is polled: its step ")));
+        let sentence = browser.text("#sentence");
+        let (begin, who) = (format!("{} is polled: its step ", name(&whole, task)), waker(&whole, queued[&wake]));
+        assert!(
+            sentence.starts_with(&begin) && sentence.ends_with(&format!("woken by {who}.")),
+            "{sentence}: {record:?}"
+        );
+        met += u64::from(sentence.starts_with(&slow));
     }
     assert_eq!(met, polls, "stepping by poll met another number than the row says");
 }

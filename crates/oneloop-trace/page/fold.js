@@ -39,7 +39,7 @@ function taskName(state, number) {
 
 function newTask(number, parent, at) {
   return {
-    name: `Task-${number}`, state: "waiting", parent, at, polls: 0, wakes: 0, by: null,
+    name: `Task-${number}`, state: "waiting", parent, at, polls: 0, wakes: 0, by: null, led: null,
     spans: [], waits: [], waited: [], awaits: "", awaited: false,
   };
 }
@@ -86,7 +86,8 @@ function apply(state, record) {
       if (!record.coalesced) state.ready.push(record.task);
       if (!task) return unless(false, "a wake of an unknown task");
       task.by = record.by;
-      if (!record.coalesced) task.wakes++;
+      // Who queued it: its next step is due to that one, not to those who came while it was queued.
+      if (!record.coalesced) { task.wakes++; task.led = record.by; }
       if (!state.running.includes(record.task)) task.state = "scheduled";
       return null;
     }

@@ -206,7 +206,7 @@ function ask() {
 function reason(next) {
   const state = replay.state;
   if (next.event === "park") return `${sentence(state, next)} Nobody is ready.`;
-  const name = taskName(state, next.task), woken = by(state, state.tasks.get(next.task)?.by);
+  const name = taskName(state, next.task), woken = by(state, state.tasks.get(next.task)?.led);
   const first = state.ready[0] === next.task ? "is the first in the queue" : "is stepped out of turn";
   return `${name} ${first}. It was woken by ${woken}.`;
 }

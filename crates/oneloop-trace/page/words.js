@@ -78,7 +78,10 @@ function sentence(state, record) {
     case "await": return `${name} comes to an await at ${record.at}.`;
     case "wait": return `${name} can't go on: it waits for ${waitsFor(state, record.on)}, which keeps its waker.`;
     case "wake": return `${name} is woken${record.coalesced ? "" : times(state, record.task)} by ${by(state, record.by)}${record.coalesced ? "; it was in the ready queue already" : ", and goes to the end of the ready queue"}.`;
-    case "poll_begin": return `${name} is polled: its step ${state.tasks.get(record.task)?.polls ?? "?"} begins.`;
+    case "poll_begin": {
+      const task = state.tasks.get(record.task);
+      return `${name} is polled: its step ${task?.polls ?? "?"} begins.${task?.led ? ` It was woken by ${by(state, task.led)}.` : ""}`;
+    }
     case "poll_end": return record.result === "pending" ? `${name} returns Pending${state.tasks.get(record.task)?.state === "scheduled" ? ", and is in the ready queue again." : ": it waits."}` : `${name}'s step ends: ${record.result}.`;
     case "drop": return `${name} is gone: ${record.reason}.`;
     default: return record.event;
