@@ -89,6 +89,8 @@ fn row(browser: &mut Browser, task: &str) -> Vec<String> {
 fn a_newcomer_finds_the_four_answers_by_stepping() {
     let Some((mut browser, log)) = demo("a_newcomer_finds_the_four_answers_by_stepping") else { return };
     let whole = after(&log, log.records.len());
+    let unlit = browser.evaluate("[...new Set(log.records.map(kindOf))].filter((kind) => !sources.places[kind])");
+    assert_eq!(unlit, serde_json::json!([]), "events without a line of the loop's source");
 
     // Who woke task 3 the second time? Choose it in the list, and go to its next wake twice.
     tab_to(&mut browser, "task");
