@@ -66,27 +66,27 @@ pub(crate) fn url_without_secrets(url: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{SECRET}{}", &url[..range.start], &url[range.end..]))
 }
 
-/// `text` with the user information of every URL in it replaced by `<secret>`.
+/// `text` with the user information of every URL in it replaced by `<secret>`: of every word with a slash.
 pub(crate) fn text_without_secrets(text: &str) -> Cow<'_, str> {
     if !text.contains('@') {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        let end = after.find(['/', '?', '#', '\\', '"']).unwrap_or(after.len());
-        shown.push_str(before);
-        rest = match after[..end].rfind('@') {
-            Some(at) => {
-                shown.push_str(SECRET);
-                &after[at..]
-            }
-            None => after,
-        };
+    let ends = |c: char| c.is_whitespace() || c == '"';
+    let shown = text.split_inclusive(ends).map(|word| match word.contains(['/', '\\']) {
+        true => url_without_secrets(word),
+        false => Cow::Borrowed(word),
+    });
+    Cow::Owned(shown.collect())
+}
+
+/// What did not parse as a URL, with all that may have been meant as user information replaced by `<secret>`: a password
+/// with a slash in it ends the host's place too early.
+pub(crate) fn bad_url_without_secrets(url: &str) -> Cow<'_, str> {
+    let start = authority_start(url);
+    match url.rfind('@').filter(|at| *at >= start) {
+        Some(at) => Cow::Owned(format!("{}{SECRET}{}", &url[..start], &url[at..])),
+        None => Cow::Borrowed(url),
     }
-    shown.push_str(rest);
-    Cow::Owned(shown)
 }
 
 /// Where the user information of `url` stands, without its `@`. A `://` in front of it need not be there, and one behind
@@ -106,9 +106,32 @@ fn user_information(url: &str) -> Option<std::ops::Range<usize>> {
 /// Behind a scheme and its slashes, however many, if `url` begins with these; else 0.
 fn authority_start(url: &str) -> usize {
     let scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.') || c.is_whitespace();
-    let Some(rest) = url.trim_start_matches(scheme).strip_prefix(':') else { return 0 };
+    let Some(rest) = url.trim_start_matches(scheme).strip_prefix(':') else {
+        return url.len() - url.trim_start_matches(['/', '\\']).len();
+    };
     let authority = rest.trim_start_matches(['/', '\\']);
     if authority.len() == rest.len() { 0 } else { url.len() - authority.len() }
+}
+
+/// What must not be shown of the user information of `url`, wherever it turns up: the password, as it is written and as it
+/// is meant, and what a server is sent of it.
+pub(crate) fn url_secrets(url: &str) -> Vec<String> {
+    let Some(information) = user_information(url).and_then(|range| url.get(range)) else { return Vec::new() };
+    let (user, password) = information.split_once(':').unwrap_or((information, ""));
+    let (user, meant) = (percent_decoded(user), percent_decoded(password));
+    let sent = crate::spec::base64(&[&user[..], b":", &meant[..]].concat());
+    vec![password.to_owned(), String::from_utf8_lossy(&meant).into_owned(), sent]
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16).map(|digit| digit as u8);
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escaped = digit(tail.first()).zip(digit(tail.get(1))).filter(|_| byte == b'%');
+        bytes.push(escaped.map_or(byte, |(high, low)| high << 4 | low));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    bytes
 }
 
 /// The values that must not be shown wherever they turn up: a server may send back what it was sent.
@@ -218,6 +241,8 @@ mod tests {
             (" http://me:pw@host", " http://<secret>@host"),
             ("<http://me:pw@host>", "<http://<secret>@host>"),
             ("http:me:pw@host", "<secret>@host"),
+            ("//me:pw@host/", "//<secret>@host/"),
+            ("/path/me@host", "/path/me@host"),
         ] {
             assert_eq!(url_without_secrets(url), shown, "{url}");
         }
@@ -226,6 +251,20 @@ mod tests {
             "http://<secret>@a/ redirects to \"https://<secret>@b\", not to me@home"
         );
         assert_eq!(text_without_secrets("see http://a/@b"), "see http://a/@b");
+        assert_eq!(
+            text_without_secrets(r#"to "//u:pw@[::1", http:/u:pw@x/ and http:\\u:pw@x"#),
+            r#"to "//<secret>@[::1", http:/<secret>@x/ and http:\\<secret>@x"#
+        );
+        assert_eq!(bad_url_without_secrets("http://me:p/w@h/"), "http://<secret>@h/");
+        assert_eq!(bad_url_without_secrets("http://[bad"), "http://[bad");
+    }
+
+    #[test]
+    fn the_secrets_of_a_url_are_known_in_the_form_that_is_sent_too() {
+        let secrets = url_secrets("http://me:hunter%322@host/");
+        assert_eq!(secrets, ["hunter%322", "hunter22", "bWU6aHVudGVyMjI="]);
+        assert_eq!(url_secrets("http://host/me:hunter2@x"), [""; 0]);
+        assert_eq!(url_secrets("http://me%zz%@host")[2], crate::spec::base64(b"me%zz%:"));
     }
 
     #[test]

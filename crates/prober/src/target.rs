@@ -44,6 +44,11 @@ pub(crate) enum Origin<'a> {
 }
 
 impl Target {
+    /// What must not be shown of its own user information, which most have not.
+    pub(crate) fn own_secrets(&self) -> impl Iterator<Item = String> {
+        self.url.iter().flat_map(|url| escape::url_secrets(url.as_str()))
+    }
+
     /// Parses what was written at `origin`.
     pub(crate) fn parse(index: u64, written: &[u8], origin: Origin<'_>) -> Target {
         Target::parse_near(index, written, origin, None)
@@ -57,7 +62,9 @@ impl Target {
             Err(_) => Err(bad_url("InvalidUtf8", "it is not UTF-8")),
         };
         let url = url.map(Rc::new).map_err(|failure| Box::new(located(failure, origin)));
-        Target { index, text: escape::url_without_secrets(&text).into(), url }
+        let shown =
+            if url.is_ok() { escape::url_without_secrets(&text) } else { escape::bad_url_without_secrets(&text) };
+        Target { index, text: shown.into(), url }
     }
 
     /// A target that stands for something too odd to be parsed at all.

@@ -17,6 +17,12 @@ const RESERVED: u8 = 0xe0;
 /// Longest file name, comment or extra field that is put up with: none has a use here.
 const MAX_FIELD: u32 = 64 * 1024;
 
+/// Members without a limit to their number would cost time and make nothing: some twenty bytes are an empty one, and
+/// packed a second time a hundred thousand of them are a few. So many may come, and one more for each [`BYTES_A_MEMBER`]
+/// that are made.
+const MEMBERS: u64 = 1_000;
+const BYTES_A_MEMBER: u64 = 256;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// In the ten bytes that every header has; how many of them have come.
@@ -44,6 +50,9 @@ pub(super) struct Gzip {
     stored_crc: u16,
     trailer: [u8; 8],
     data: Inflate,
+    members: u64,
+    /// Bytes, of all members.
+    made: u64,
 }
 
 impl Gzip {
@@ -55,6 +64,8 @@ impl Gzip {
             stored_crc: 0,
             trailer: [0; 8],
             data: Inflate::new(false),
+            members: 0,
+            made: 0,
         }
     }
 
@@ -123,7 +134,7 @@ impl Gzip {
             0 | EXTRA | NAME | COMMENT if has(HEADER_CRC) => State::HeaderCrc(2),
             _ => {
                 self.crc.reset();
-                self.data = Inflate::new(false);
+                self.data.reset();
                 State::Data
             }
         }
@@ -136,6 +147,10 @@ impl Gzip {
         }
         if u32::from_le_bytes([e, f, g, h]) != self.crc.amount() {
             return Err(Flaw::Corrupt("the length of the compressed data is wrong"));
+        }
+        self.members += 1;
+        if self.members > MEMBERS + self.made / BYTES_A_MEMBER {
+            return Err(Flaw::TooManyMembers);
         }
         self.crc.reset();
         Ok(State::Fixed(0))
@@ -151,9 +166,10 @@ impl Coding for Gzip {
                 rest = tail;
                 continue;
             }
-            let crc = &mut self.crc;
+            let (crc, made) = (&mut self.crc, &mut self.made);
             let used = self.data.feed(rest, &mut |bytes| {
                 crc.update(bytes);
+                *made += bytes.len() as u64;
                 sink(bytes)
             })?;
             rest = rest.get(used..).unwrap_or_default();

@@ -18,9 +18,15 @@ impl Inflate {
         Inflate { state: Decompress::new(zlib), ended: false }
     }
 
+    /// For another stream, without the wrapping, in the memory of this one.
+    pub(super) fn reset(&mut self) {
+        self.state.reset(false);
+        self.ended = false;
+    }
+
     /// Decodes up to the stream's end, and gives how much of `input` that took.
     pub(super) fn feed(&mut self, input: &[u8], sink: &mut Sink<'_>) -> Result<usize, Flaw> {
-        let mut piece = vec![0; PIECE];
+        let mut piece = [0; PIECE];
         let mut used = 0;
         while !self.ended {
             let (before_in, before_out) = (self.state.total_in(), self.state.total_out());

@@ -1,8 +1,9 @@
 //! Content codings: `Content-Encoding: gzip`, `deflate`, `br` and chains of them, taken off as the body comes.
 //!
 //! A [`Decoder`] is fed what the framing gives and lends out what it decodes, piece by piece; nothing is kept but the
-//! codings' own windows. Two bounds hold against what a peer may send: the number of codings in a chain, and the bytes
-//! that any one of them may make (not only the last: a chain whose middle swells is as dear). Whatever is not a whole,
+//! codings' own windows. Three bounds hold against what a peer may send: the number of codings in a chain, the bytes
+//! that any one of them may make (not only the last: a chain whose middle swells is as dear), and the number of gzip
+//! members, since empty ones make nothing. Whatever is not a whole,
 //! valid stream from its first byte to its last is an error: a body that is cut short, a wrong checksum, bytes after
 //! the end. An empty body is an empty body, coded or not, because servers announce a coding for nothing.
 //!
@@ -42,6 +43,8 @@ pub(crate) enum Flaw {
     Truncated,
     /// A coding makes more than the limit.
     TooLarge,
+    /// Gzip members that hold next to nothing.
+    TooManyMembers,
 }
 
 impl Flaw {
@@ -54,6 +57,7 @@ impl Flaw {
             Flaw::TrailingBytes => "TrailingBytes",
             Flaw::Truncated => "Truncated",
             Flaw::TooLarge => "DecodedTooLarge",
+            Flaw::TooManyMembers => "TooManyMembers",
         }
     }
 }
@@ -67,6 +71,7 @@ impl std::fmt::Display for Flaw {
             Flaw::TrailingBytes => "bytes follow the end of the compressed data",
             Flaw::Truncated => "the compressed data ends before its end",
             Flaw::TooLarge => "decoded it is larger than the limit",
+            Flaw::TooManyMembers => "its gzip data has thousands of members that hold next to nothing",
         })
     }
 }

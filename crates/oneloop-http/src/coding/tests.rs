@@ -147,7 +147,8 @@ fn no_stage_of_a_chain_may_swell_past_the_limit() {
     assert!(twice.len() < 1000);
     assert_eq!(decode_in("gzip, gzip", &[&twice], 1 << 20), Err(Flaw::TooLarge));
     // The middle of this chain is large, its end is empty.
-    let middle = gzip(&gzip(b"").repeat(100_000));
+    let member = [&[0x1f, 0x8b, 8, 0b100, 0, 0, 0, 0, 0, 255, 0xff, 0xff][..], &[0; 0xffff], &gzip(b"")[10..]].concat();
+    let middle = gzip(&member.repeat(100));
     assert_eq!(decode_in("gzip, gzip", &[&middle], 1 << 20), Err(Flaw::TooLarge));
     let four = [&[0x81, 0x10, 0x00][..], &BROTLI[3..]].concat();
     assert!(decode("br", &four).is_err());
@@ -167,4 +168,16 @@ fn only_what_was_offered_is_decoded_and_not_too_often() {
     for offered in ACCEPT_ENCODING.split(", ") {
         assert_eq!(of(&[offered]), Ok(true));
     }
+}
+
+#[test]
+fn empty_gzip_members_are_limited_although_they_make_nothing() {
+    let empty = gzip(b"").repeat(400_000);
+    let packed = gzip(&gzip(&empty));
+    assert!(packed.len() < 1_000, "{} bytes", packed.len());
+    assert_eq!(decode_in("gzip, gzip, gzip", &[&packed], u64::MAX), Err(Flaw::TooManyMembers));
+    assert_eq!(decode_in("gzip", &[&gzip(b"x").repeat(10_000)], u64::MAX), Err(Flaw::TooManyMembers));
+    // Blocks of a file that was packed piece by piece are as many as it takes.
+    let blocks = gzip(&[7; 300]).repeat(5_000);
+    assert_eq!(decode_in("gzip", &[&blocks], u64::MAX).map(|plain| plain.len()), Ok(1_500_000));
 }

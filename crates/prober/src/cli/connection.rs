@@ -29,10 +29,10 @@ pub(super) fn apply(options: &ConnectionOptions, spec: &mut Spec) -> Result<(), 
     connection.connect_to.extend_from_slice(&options.connect_to);
     if let Some(text) = &options.proxy {
         let mut proxy: Proxy = text.parse().map_err(|error: oneloop_http::Error| error.message().to_owned())?;
-        spec.secrets.extend(userinfo(text));
+        spec.secrets.extend(crate::escape::url_secrets(text));
         if let Some(user) = &options.proxy_user {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
-            spec.secrets.push(password.to_owned());
+            spec.secrets.extend([password.to_owned(), crate::spec::base64(format!("{name}:{password}").as_bytes())]);
             proxy = proxy.credentials(name, password);
         }
         connection.proxy = Some(proxy);
@@ -71,11 +71,4 @@ pub(super) fn apply_tls(options: &TlsOptions, tls: &mut Tls) -> Result<(), Strin
         }
         _ => Ok(()),
     }
-}
-
-/// The password in a URL, as it was written.
-pub(crate) fn userinfo(url: &str) -> Option<String> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (user, _) = rest.rsplit_once('@')?;
-    user.split_once(':').map(|(_, password)| password.to_owned())
 }

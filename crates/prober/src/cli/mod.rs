@@ -28,7 +28,6 @@ use crate::serve::allow::Allowed;
 use crate::spec::Spec;
 use options::{Cli, Command, ModuleOptions, OutputOptions};
 
-pub(crate) use connection::userinfo;
 pub(crate) use options::Format;
 
 /// Words that are, or will be, commands: a host of that name needs its scheme.

@@ -319,7 +319,7 @@ fn proxy(fields: &mut Fields, spec: &mut Spec) -> Result<(), Fault> {
         let proxy = url.parse::<Proxy>();
         let proxy =
             proxy.map_err(|error| Fault::new(line, format!("{}: {}", fields.path_of("proxy_url"), error.message())))?;
-        spec.secrets.extend(crate::cli::userinfo(&url));
+        spec.secrets.extend(crate::escape::url_secrets(&url));
         spec.connection.proxy = Some(proxy);
     }
     spec.connection.no_proxy = fields.text("no_proxy")?;

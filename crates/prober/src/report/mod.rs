@@ -211,10 +211,13 @@ impl Reporter {
                 if shown {
                     self.format.result(&mut self.scratch, job, outcome);
                 }
+                self.secrets.hide(&mut self.scratch, 0);
+                Secrets::new(job.target.own_secrets()).hide(&mut self.scratch, 0);
                 order.keep(job.seq, &self.scratch, is_last);
             }
         }
         self.secrets.hide(out, from);
+        Secrets::new(job.target.own_secrets()).hide(out, from);
     }
 
     /// How many starts have had all their attempts printed; `None` where order does not matter.

@@ -68,7 +68,7 @@ impl Exporter {
         let _place = Place(self.clone());
         let (outcome, took) = carry_out(&prober, &target, limit).await?;
         self.metrics.count(&query.module, &outcome, took, prober.take_worst_wait());
-        let secrets = Secrets::new(module.spec.all_secrets());
+        let secrets = Secrets::new(module.spec.all_secrets().into_iter().chain(target.own_secrets()));
         self.recent.note(&query.module, &secrets, &target, &outcome, took);
         Ok(answer(&query, &module, &target, &outcome, took, limit))
     }
@@ -151,7 +151,7 @@ fn answer(
 ) -> Response {
     let mut text = Vec::new();
     exposition::write(&mut text, &gauges::samples(outcome, took));
-    let secrets = Secrets::new(module.spec.all_secrets());
+    let secrets = Secrets::new(module.spec.all_secrets().into_iter().chain(target.own_secrets()));
     if !query.debug {
         secrets.hide(&mut text, 0);
         return metrics_page(text);

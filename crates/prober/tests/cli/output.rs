@@ -149,6 +149,31 @@ fn secrets_are_printed_in_no_format() {
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
 }
 
+/// The user information of a URL becomes a header, and a server may send that back.
+#[test]
+fn what_is_sent_of_a_urls_password_is_printed_in_no_format() {
+    let url = Server::site().url("/echo").replace("http://", "http://me:sek%72it9@");
+    let sent = "bWU6c2Vrcml0OQ==";
+    let formats = ["text", "waterfall", "jsonl", "json", "csv", "prom", "junit", "har"];
+    let mut ways: Vec<Vec<&str>> = formats.iter().map(|format| vec!["--format", format]).collect();
+    ways.extend([
+        vec!["-v"],
+        vec!["-w", "%{header_json} %header{x-echo}"],
+        vec!["--fail-if-header-matches", "X-Echo: Basic"],
+    ]);
+    let mut hidden = 0;
+    for options in ways {
+        let run = ran(prober(&options).args([&url, "//me:sekrit9@h/", "http://me:sek/rit9@h/"]));
+        let said = run.stdout + &run.stderr;
+        assert!(
+            ![sent, "sekrit9", "sek%72it9", "rit9"].iter().any(|secret| said.contains(secret)),
+            "{options:?}: {said}"
+        );
+        hidden += usize::from(said.contains("Basic <secret>"));
+    }
+    assert!(hidden > 3, "the echo is shown in some of them");
+}
+
 #[test]
 fn what_a_server_sends_cannot_drive_the_terminal() {
     for options in [["-v", "--color=never"], ["--format", "jsonl"]] {
