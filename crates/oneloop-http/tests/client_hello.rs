@@ -152,6 +152,9 @@ fn stalls_drips_and_floods_end() {
         matches!(kind, ErrorKind::TlsTimeout | ErrorKind::TlsHandshake) && after <= limit,
         "a drip: {kind} {after:?}"
     );
+    // A goodbye in place of an answer, on a connection that stays open: nothing can come any more.
+    let goodbye = std::iter::once(vec![21, 3, 3, 0, 2, 1, 0]);
+    assert_eq!(abused(goodbye, 0), (ErrorKind::TlsHandshake, Duration::ZERO), "an early close_notify");
     for (name, record) in [
         ("warnings", vec![21, 3, 3, 0, 2, 1, 90]),
         ("empty records", vec![22, 3, 3, 0, 0]),

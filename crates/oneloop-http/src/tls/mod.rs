@@ -145,6 +145,8 @@ impl TlsSession {
             scratch[..kept].copy_from_slice(&partial);
             &mut scratch[..kept + read]
         };
+        // Who says goodbye in place of a ServerHello sends no more; rustls would wait for it.
+        self.peer_closed |= self.is_unheard() && matches!(input, [21, 3, _, 0, 2, _, 0, ..]);
         let mut used = 0;
         let outcome = self.advance(input, &mut used, out, plain);
         self.note_facts();
@@ -163,10 +165,14 @@ impl TlsSession {
         Ok(())
     }
 
+    /// Nothing of TLS has come from the server yet.
+    fn is_unheard(&self) -> bool {
+        self.connection.protocol_version().is_none() && self.info.chain.is_empty()
+    }
+
     /// The server's first words, if they are those of HTTP without TLS.
     fn plain_http(&self, input: &[u8]) -> Option<Error> {
-        let unheard = self.connection.protocol_version().is_none() && self.info.chain.is_empty();
-        (unheard && input.starts_with(b"HTTP/")).then(|| {
+        (self.is_unheard() && input.starts_with(b"HTTP/")).then(|| {
             let message = "the server answers in plain HTTP, without TLS: this is an http port";
             Error::new(ErrorKind::TlsHandshake, message).with_detail("PlainHttp")
         })
