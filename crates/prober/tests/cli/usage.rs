@@ -19,6 +19,7 @@ fn what_is_wrong_or_contradicts_itself_is_refused_with_what_to_write() {
         (vec!["-q", "-v"], "cannot be used with"),
         (vec!["--until-ok", "--fail-early"], "cannot be used with"),
         (vec!["--all-addresses", "--keepalive"], "cannot be used with"),
+        (vec!["--all-addresses", "--resolve", "a:1:127.0.0.1"], "cannot be used with"),
         (vec!["--oauth2-bearer", "t", "-u", "a:b"], "cannot be used with"),
         (vec!["--tlsv1.3", "--tls-max", "1.2"], "no version of TLS is left"),
         (vec!["--resolver", "system", "--dns-servers", "9.9.9.9"], "--resolver stub"),

@@ -37,7 +37,7 @@ pub(in crate::cli) struct ConnectionOptions {
     pub(in crate::cli) connect_to: Vec<ConnectTo>,
 
     /// Probe every address of each name, with a result for each
-    #[arg(long, conflicts_with_all = ["proxy", "keepalive"])]
+    #[arg(long, conflicts_with_all = ["proxy", "keepalive", "resolve", "connect_to"])]
     pub(in crate::cli) all_addresses: bool,
 
     // Not a comment for rustdoc, which would take the brackets for links.
