@@ -183,12 +183,21 @@ impl Step {
     }
 }
 
+impl Core {
+    /// Whether a step of the task is in the queue: then no leaf of it waits.
+    fn is_scheduled(&self, task: TaskId) -> bool {
+        self.tasks.borrow().get(task.slot()).is_some_and(|slot| slot.id == task && slot.scheduled.get())
+    }
+}
+
 /// One task's share of cancellation.
 #[derive(Default)]
 pub(crate) struct Cancellation {
     waiting: Cell<Waiting>,
     /// A request that is to be thrown at the next step (asyncio: `_must_cancel`).
     must_cancel: Cell<bool>,
+    /// That request has ended a leaf's wait, so its message stands, whatever a second one says.
+    has_struck: Cell<bool>,
     /// Requests less withdrawals (asyncio: `cancelling()`).
     requests: Cell<u32>,
     /// A request is on its way through this task: if it comes here again, the tasks wait for each other in a circle.
@@ -210,8 +219,10 @@ impl Cancellation {
         match below {
             Some(below) => way.down(below),
             None => {
-                self.must_cancel.set(true);
-                core.messages.request(core, task, way.message.as_ref());
+                if !(self.must_cancel.replace(true) && self.has_struck.get()) {
+                    self.has_struck.set(!core.is_scheduled(task));
+                    core.messages.request(core, task, way.message.as_ref());
+                }
             }
         }
         !self.must_be_stepped()

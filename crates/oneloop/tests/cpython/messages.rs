@@ -321,3 +321,59 @@ fn the_first_word_on_a_future_counts() {
     assert!(event_loop.run_until_complete(f).unwrap_err().is_cancelled());
     assert_eq!(cancel_message().as_deref(), Some("my message"));
 }
+
+/// Where something waits, the first request ends its wait, and its word stands; where nothing does, the last word counts.
+/// The table is what CPython 3.13 prints (`Task.cancel`, and `__step`, which keeps the error that it is woken with).
+#[test]
+fn of_two_requests_the_first_word_stands_if_it_ended_a_wait() {
+    type Wait = fn() -> std::pin::Pin<Box<dyn Future<Output = Result<()>>>>;
+    let waits: [(&str, Wait); 6] = [
+        ("sleep", || Box::pin(sleep(LONG))),
+        ("yield", || {
+            Box::pin(async {
+                loop {
+                    yield_now().await?;
+                }
+            })
+        }),
+        ("task", || Box::pin(async { create_task(sleep(LONG)).await })),
+        ("gather", || Box::pin(async { gather([sleep(LONG)]).await.map(drop) })),
+        ("wait_for", || Box::pin(async { wait_for(10 * LONG, sleep(LONG)).await })),
+        ("unstarted", || Box::pin(sleep(LONG))),
+    ];
+    let log = Log::default();
+    let heard = log.clone();
+    run(async move {
+        for (name, wait) in waits {
+            let mut row = vec![name.to_owned()];
+            for words in [[Some("first"), Some("second")], [None, Some("second")], [Some("first"), None]] {
+                let caught = Log::default();
+                let (inner, wait) = (caught.clone(), wait());
+                let t = create_task(async move {
+                    if let Err(Error::Cancelled) = wait.await {
+                        inner.add(said());
+                    }
+                    Ok(())
+                });
+                for _ in 0..if name == "unstarted" { 0 } else { 3 } {
+                    yield_now().await?;
+                }
+                for word in words {
+                    assert!(word.map_or_else(|| t.cancel(), |word| t.cancel_with(word)));
+                }
+                if (&t).await.is_err() {
+                    caught.add(format!("ended-{}", said()));
+                }
+                row.push(caught.text());
+            }
+            heard.add(row.join(" "));
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(
+        log.text(),
+        "sleep first - first yield second second - task first - first gather first - first wait_for first - first \
+         unstarted ended-second ended-second ended--"
+    );
+}
