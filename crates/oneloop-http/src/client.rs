@@ -99,7 +99,11 @@ impl ClientSession {
     /// The addresses of `host`, as the session's requests find them: what `--all-addresses` goes through, with
     /// [`RequestBuilder::address`]. Cancellation safe.
     pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
-        let resolved = self.0.connector.resolver.resolve(host, self.0.connector.family).await?;
+        let connector = &self.0.connector;
+        let mut resolved = connector.resolver.resolve(host, connector.family).await?;
+        if let Some(family) = resolved.missing() {
+            resolved.addresses.extend(connector.resolve_late(host, family).await?);
+        }
         Ok(resolved.addresses)
     }
 

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use oneloop::net::TcpStream;
 use url::{Host, Position, Url};
@@ -93,6 +93,9 @@ where
 
 /// What a session asks before each hop and each connection: see [`SessionBuilder::guard`](crate::SessionBuilder::guard).
 pub(crate) type Guard = Box<dyn Fn(&Url, Option<IpAddr>) -> Result<()>>;
+
+/// How long a family of addresses that comes late is waited for when those of the other have failed.
+const LATE_FAMILY: Duration = Duration::from_secs(2);
 
 /// How a session makes connections.
 pub(crate) struct Connector {
@@ -189,20 +192,28 @@ impl Connector {
     ) -> Result<Wire> {
         let begun = now()?;
         let route = self.route(url)?;
+        let mut missing = None;
         if let Some(search) = self.find(url, route.as_deref(), fixed, begun, exchange)? {
             let resolved = search.await.map_err(|error| of_proxy(error, route.as_deref()))?;
+            missing = resolved.missing();
             let mut hop = exchange.hop();
             hop.addresses = resolved.addresses;
             hop.resolve_cached = resolved.cached;
         }
         self.arrange(url, exchange)?;
         exchange.hop().clock.enter(Phase::Connect, now()?);
-        let mut wire = match self.only_address(url, route.as_deref(), exchange) {
+        let reached = match self.only_address(url, route.as_deref(), exchange) {
             Some(remote) => {
                 exchange.hop().remote = Some(remote);
-                Wire::new(self.connect_one(remote).await.map_err(|error| could_not_connect(error, remote))?)
+                self.connect_one(remote).await.map(Wire::new).map_err(|error| could_not_connect(error, remote))
             }
-            None => Box::pin(self.reach(url, route.as_deref(), begun, headers, exchange)).await?,
+            None => Box::pin(self.reach(url, route.as_deref(), begun, headers, exchange)).await,
+        };
+        let mut wire = match (reached, missing) {
+            (Err(error), Some(family)) if error.kind() == ErrorKind::Connect => {
+                Box::pin(self.reach_late(family, error, url, route.as_deref(), begun, headers, exchange)).await?
+            }
+            (reached, _) => reached?,
         };
         self.opened.set(self.opened.get().wrapping_add(1));
         exchange.hop().connection = self.opened.get();
@@ -322,6 +333,44 @@ impl Connector {
         match self.timeouts.connect_left(begun, now()?) {
             None => work.await,
             Some(limit) => within(limit, ErrorKind::ConnectTimeout, "connecting", work).await,
+        }
+    }
+
+    /// All addresses at hand have `failed`, and this family's answer had come too late to be among them: now it is waited
+    /// for, though not for long, since a server may never answer for a family that it does not know.
+    #[allow(clippy::too_many_arguments)] // those of `reach`, and why it is called
+    async fn reach_late(
+        &self,
+        family: Family,
+        failed: Error,
+        url: &Url,
+        route: Option<&Route<'_>>,
+        begun: Instant,
+        headers: &Headers,
+        exchange: &Exchange,
+    ) -> Result<Wire> {
+        let tried = std::mem::take(&mut exchange.hop().addresses);
+        let found = match route.map_or_else(|| host_of(url), |route| Ok(route.host.clone()))? {
+            Host::Domain(name) => self.resolve_late(name, family).await?,
+            _ => Vec::new(),
+        };
+        exchange.hop().addresses = found;
+        let reached = match self.arrange(url, exchange) {
+            Ok(()) => self.reach(url, route, begun, headers, exchange).await,
+            Err(_) => Err(failed),
+        };
+        exchange.hop().addresses.splice(0..0, tried);
+        reached
+    }
+
+    /// The addresses of a family that had not answered in time; none where that fails or takes too long again. An error is
+    /// a cancellation.
+    pub(crate) async fn resolve_late(&self, name: &str, family: Family) -> Result<Vec<IpAddr>> {
+        let search = self.resolver.resolve(name, family);
+        match within(LATE_FAMILY, ErrorKind::ResolveTimeout, "resolving the name", search).await {
+            Ok(resolved) => Ok(resolved.addresses),
+            Err(error) if error.is_cancelled() => Err(error),
+            Err(_) => Ok(Vec::new()),
         }
     }
 

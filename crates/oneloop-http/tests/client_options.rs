@@ -7,12 +7,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use client_support::{Names, OK, noting, pause, scripted, scripted_with, spawn, virtually};
-use oneloop::net::AsyncWriteExt;
+use client_support::{Names, OK, Peer, noting, pause, scripted, scripted_with, spawn, virtually};
+use oneloop::net::{AsyncWriteExt, duplex};
 use oneloop_http::proto::Limits;
-use oneloop_http::resolver::Family;
+use oneloop_http::resolver::{Family, Resolved};
 use oneloop_http::{
-    AddressChoice, AttemptEnd, ClientSession, Error, ErrorKind, Exchange, Phase, SessionBuilder, Timeouts,
+    AddressChoice, AttemptEnd, ClientSession, Error, ErrorKind, Exchange, LocalBoxFuture, Phase, Resolve, Result,
+    SessionBuilder, Timeouts,
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -484,4 +485,65 @@ fn a_guard_sees_each_hop_and_each_address() {
         assert_eq!(error.message(), "that address is not allowed");
         assert_eq!(seen.connections.get(), 1);
     });
+}
+
+/// Knows the IPv6 address at once, and the IPv4 address late or never, as a name server of two minds.
+struct TwoMinds {
+    late: Option<u64>,
+}
+
+impl Resolve for TwoMinds {
+    fn resolve<'a>(&'a self, _host: &'a str, family: Family) -> LocalBoxFuture<'a, Result<Resolved>> {
+        Box::pin(async move {
+            if family == Family::Any {
+                let mut resolved = Resolved::from(vec![IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1])]);
+                resolved.is_partial = true;
+                return Ok(resolved);
+            }
+            assert_eq!(family, Family::V4);
+            oneloop::sleep(Duration::from_millis(self.late.unwrap_or(3_600_000))).await?;
+            Ok(vec![IpAddr::from([192, 0, 2, 1])].into())
+        })
+    }
+}
+
+/// An attack on the finished program found it: the slower family was thrown away, and the host was said to be down.
+#[test]
+fn a_family_that_comes_late_is_tried_when_the_other_has_failed() {
+    for (late, outcome) in [(Some(900), Ok(900)), (None, Err(2_000))] {
+        virtually(async move {
+            let connector = |remote: SocketAddr| {
+                if remote.is_ipv6() {
+                    return std::future::ready(Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into()));
+                }
+                let (ours, theirs) = duplex(1024);
+                let mut peer = Peer::on(theirs);
+                spawn(async move {
+                    peer.request().await;
+                    peer.send(OK).await;
+                    Ok(())
+                });
+                std::future::ready(Ok(ours))
+            };
+            let session = ClientSession::builder().resolver(TwoMinds { late }).connector(connector).build().unwrap();
+            let (begin, exchange) = (oneloop::get_running_loop().unwrap().time(), Exchange::new());
+            let answer = session.get("http://two.example/").exchange(&exchange).send().await;
+            let took = (oneloop::get_running_loop().unwrap().time() - begin).as_millis();
+            let (addresses, remote) =
+                exchange.hops().last().map(|hop| (hop.addresses.len(), hop.remote)).expect("a hop");
+            match outcome {
+                Ok(after) => {
+                    assert_eq!((answer.map(|answer| answer.status().as_u16()).unwrap(), took), (200, after));
+                    assert_eq!((addresses, remote.map(|remote| remote.is_ipv4())), (2, Some(true)));
+                }
+                Err(after) => {
+                    let Err(error) = answer else { panic!("nobody answers") };
+                    assert_eq!((error.kind(), error.detail(), took), (ErrorKind::Connect, "ConnectionRefused", after));
+                    assert_eq!(addresses, 1);
+                }
+            }
+            let all = session.resolve("two.example").await.unwrap();
+            assert_eq!(all.len(), if late.is_some() { 2 } else { 1 });
+        });
+    }
 }

@@ -29,6 +29,8 @@ pub(super) struct Lookup<'a> {
     pub(super) cache: &'a Cache,
     /// Set when something had to be asked.
     pub(super) asked: Cell<bool>,
+    /// Set when one family's addresses were taken without the other's answer.
+    pub(super) is_partial: Cell<bool>,
     /// Which server is asked first.
     pub(super) first_server: usize,
     /// How long one family's addresses wait for the other's answer.
@@ -88,7 +90,7 @@ impl Lookup<'_> {
     /// Asks for both families at once. A family without addresses, or whose servers fail, leaves it
     /// to the other; once one has addresses, the other gets the resolution delay to come up with its
     /// own. (RFC 8305 goes ahead at once when IPv6 is first; but it can add IPv4 later, and a list
-    /// that has been handed out can't grow.)
+    /// that has been handed out can't grow. The connector asks again when all of a partial list have failed.)
     async fn in_parallel(
         &self,
         name: &str,
@@ -117,7 +119,11 @@ impl Lookup<'_> {
         match first {
             Err(error) if error.is_final() => Err(error.clone()),
             Err(_) => Ok(second.await),
-            Ok(_) => Ok(within(self.resolution_delay, second).await?.unwrap_or_else(|| Ok(Vec::new()))),
+            Ok(_) => {
+                let second = within(self.resolution_delay, second).await?;
+                self.is_partial.set(second.is_none());
+                Ok(second.unwrap_or_else(|| Ok(Vec::new())))
+            }
         }
     }
 

@@ -127,11 +127,21 @@ pub struct Resolved {
     pub addresses: Vec<IpAddr>,
     /// Whether every one of them is from an earlier answer, so that no server was asked.
     pub cached: bool,
+    /// Whether one family had not answered when these were handed out: it may have addresses, too.
+    pub is_partial: bool,
+}
+
+impl Resolved {
+    /// The family that has not answered, of a partial result.
+    pub(crate) fn missing(&self) -> Option<Family> {
+        let only_six = self.addresses.iter().all(IpAddr::is_ipv6);
+        self.is_partial.then_some(if only_six { Family::V4 } else { Family::V6 })
+    }
 }
 
 impl From<Vec<IpAddr>> for Resolved {
     fn from(addresses: Vec<IpAddr>) -> Resolved {
-        Resolved { addresses, cached: false }
+        Resolved { addresses, cached: false, is_partial: false }
     }
 }
 
@@ -200,11 +210,12 @@ impl Resolver {
             ids: &shared.ids,
             cache: &cache,
             asked: Cell::new(false),
+            is_partial: Cell::new(false),
             first_server: if config.rotate { lookups } else { 0 },
             resolution_delay: shared.builder.resolution_delay,
         };
         let addresses = lookup.run(host, family).await?;
-        Ok(Resolved { addresses, cached: !lookup.asked.get() })
+        Ok(Resolved { addresses, cached: !lookup.asked.get(), is_partial: lookup.is_partial.get() })
     }
 
     fn hosts(&self) -> Rc<Hosts> {
