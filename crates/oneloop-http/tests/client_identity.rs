@@ -301,6 +301,8 @@ fn self_signed_and_incomplete_chains_are_untrusted_and_the_sentence_tells_them_a
     let setup = authority.server(&["example.org"], |_| ());
     let leaf_only = ServerSetup { chain: setup.chain[..1].to_vec(), ..setup };
     let own = Authority::self_signed(&["example.org"]);
+    // What `openssl req -x509` makes.
+    let marked = Authority::self_signed_as(&["example.org"], IsCa::Ca(BasicConstraints::Unconstrained));
     let stranger = Authority::named("Stranger");
     let no_root = stranger.server(&["example.org"], |_| ());
     let mut with_root = stranger.server(&["example.org"], |_| ());
@@ -310,6 +312,7 @@ fn self_signed_and_incomplete_chains_are_untrusted_and_the_sentence_tells_them_a
     for (setup, detail, sentence) in [
         (leaf_only, "IncompleteChain", "is an intermediate missing"),
         (own, "SelfSigned", "signed itself"),
+        (marked, "SelfSigned", "signed itself"),
         (padded, "SelfSigned", "signed itself"),
         (no_root, "UnknownIssuer", "leads to no trusted root (if it is a private CA"),
         (with_root, "UnknownIssuer", "leads to a root which is not trusted (if it is a private CA"),

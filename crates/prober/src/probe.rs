@@ -311,7 +311,8 @@ fn refused_certificate(error: &Error, hop: &Hop, name: Option<&str>) -> Option<S
             match error.detail() {
                 "SelfSigned" => {
                     format!(
-                        "the certificate is signed by itself ({subject}): if it is the right one, give it with --cacert"
+                        "the certificate is signed by itself ({subject}): if it is the right one, and not marked as a CA's, \
+                         give it with --cacert"
                     )
                 }
                 "IncompleteChain" => format!(

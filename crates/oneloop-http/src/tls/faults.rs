@@ -34,7 +34,11 @@ pub(super) fn verify_error(error: &rustls::Error, chain: &[Box<[u8]>]) -> (Error
         CertificateError::NotValidForNameContext { .. } => "NotValidForName".into(),
         CertificateError::InvalidPurposeContext { .. } => "InvalidPurpose".into(),
         CertificateError::UnknownIssuer => where_it_ends(chain).into(),
-        CertificateError::Other(other) => format!("{:?}", other.0),
+        CertificateError::Other(other) => match format!("{:?}", other.0) {
+            // What `openssl req -x509` makes unless told otherwise is marked as a CA's.
+            name if name == "CaUsedAsEndEntity" && is_self_signed(chain) => "SelfSigned".into(),
+            name => name,
+        },
         reason => variant(reason),
     };
     (kind, detail)
@@ -43,10 +47,14 @@ pub(super) fn verify_error(error: &rustls::Error, chain: &[Box<[u8]>]) -> (Error
 /// Why a chain leads to no trusted root, told from its shape, as OpenSSL does (its errors 18, 21, and 19 or 20).
 fn where_it_ends(chain: &[Box<[u8]>]) -> &'static str {
     match chain {
-        [leaf, ..] if is_self_issued(leaf) => "SelfSigned",
+        _ if is_self_signed(chain) => "SelfSigned",
         [_] => "IncompleteChain",
         _ => "UnknownIssuer",
     }
+}
+
+fn is_self_signed(chain: &[Box<[u8]>]) -> bool {
+    chain.first().is_some_and(|leaf| is_self_issued(leaf))
 }
 
 /// A refused certificate in our words: short, and with what to do where that is known.
@@ -58,7 +66,10 @@ pub(super) fn bad_certificate(error: &rustls::Error, chain: &[Box<[u8]>]) -> Err
         (ErrorKind::TlsWrongHost, _) => "a certificate for other names",
         (ErrorKind::TlsRevoked, _) => "a certificate that has been revoked",
         (ErrorKind::TlsBadSignature, _) => "a signature that does not verify",
-        (_, "SelfSigned") => "a certificate that it has signed itself (if it is the right one, trust it as a CA)",
+        (_, "SelfSigned") => {
+            "a certificate that it has signed itself (if it is the right one, trust it as a CA; one that is marked as a \
+             CA's own, which a server's should not be, is refused all the same)"
+        }
         (_, "IncompleteChain") => {
             "its own certificate alone, and who issued that is not trusted (is an intermediate missing in the server's \
              chain, or is it a private CA, which has to be given as one to trust?)"

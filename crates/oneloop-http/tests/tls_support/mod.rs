@@ -115,9 +115,16 @@ impl Authority {
 
     /// A certificate that nobody else has signed.
     pub(crate) fn self_signed(names: &[&str]) -> ServerSetup {
+        Authority::self_signed_as(names, IsCa::NoCa)
+    }
+
+    /// As `self_signed`, and marked so.
+    pub(crate) fn self_signed_as(names: &[&str], is_ca: IsCa) -> ServerSetup {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.is_ca = is_ca;
+        let leaf = params.self_signed(&key).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         ServerSetup {
             chain: vec![leaf.der().clone()],
