@@ -60,10 +60,7 @@ pub(crate) fn bytes_as_text(bytes: &[u8]) -> Cow<'_, str> {
 ///
 /// This looks at the text alone, so that it serves for URLs that do not parse, too.
 pub(crate) fn url_without_secrets(url: &str) -> Cow<'_, str> {
-    let Some(range) = user_information(url) else {
-        return Cow::Borrowed(url);
-    };
-    Cow::Owned(format!("{}{SECRET}{}", &url[..range.start], &url[range.end..]))
+    masked(url, user_information(url))
 }
 
 /// `text` with the user information of every URL in it replaced by `<secret>`: of every word with a slash.
@@ -83,8 +80,12 @@ pub(crate) fn text_without_secrets(text: &str) -> Cow<'_, str> {
 /// with a slash in it ends the host's place too early.
 pub(crate) fn bad_url_without_secrets(url: &str) -> Cow<'_, str> {
     let start = authority_start(url);
-    match url.rfind('@').filter(|at| *at >= start) {
-        Some(at) => Cow::Owned(format!("{}{SECRET}{}", &url[..start], &url[at..])),
+    masked(url, url.rfind('@').filter(|at| *at >= start).map(|at| start..at))
+}
+
+fn masked(url: &str, place: Option<std::ops::Range<usize>>) -> Cow<'_, str> {
+    match place {
+        Some(place) => Cow::Owned(format!("{}{SECRET}{}", &url[..place.start], &url[place.end..])),
         None => Cow::Borrowed(url),
     }
 }

@@ -77,7 +77,7 @@ impl Prober {
         exchange: &Exchange,
     ) -> oneloop::Result<Outcome> {
         let queue = event_loop.time().saturating_duration_since(due);
-        let secrets = escape::Secrets::new(escape::url_secrets(url.as_str()));
+        let probed = url.clone();
         let started_at = self.detailed.then(SystemTime::now);
         let mut lag = Duration::ZERO;
         let result = {
@@ -112,7 +112,10 @@ impl Prober {
             }
             Ok(read) => (self.spec.expect.judge(exchange, &read.body, self.spec.redirects.is_some()), read.sha256),
         };
-        let failure = failure.map(|failure| Failure { message: secrets.hidden(&failure.message), ..failure });
+        let failure = failure.map(|failure| {
+            let secrets = escape::Secrets::new(escape::url_secrets(probed.as_str()));
+            Failure { message: secrets.hidden(&failure.message), ..failure }
+        });
         let mut outcome = Outcome { failure, hops: exchange.take(), started_at, queue, lag, body_sha256 };
         // The first step began a moment before the probe's clock did.
         outcome.lag = outcome.lag.min(outcome.total());

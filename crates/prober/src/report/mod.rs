@@ -194,6 +194,7 @@ impl Reporter {
         let from = out.len();
         self.begin(out);
         let shown = !self.quiet || outcome.failure.is_some();
+        let own_secrets = Secrets::new(job.target.own_secrets());
         match &mut self.order {
             None if shown => self.format.result(out, job, outcome),
             None => {}
@@ -212,12 +213,12 @@ impl Reporter {
                     self.format.result(&mut self.scratch, job, outcome);
                 }
                 self.secrets.hide(&mut self.scratch, 0);
-                Secrets::new(job.target.own_secrets()).hide(&mut self.scratch, 0);
+                own_secrets.hide(&mut self.scratch, 0);
                 order.keep(job.seq, &self.scratch, is_last);
             }
         }
         self.secrets.hide(out, from);
-        Secrets::new(job.target.own_secrets()).hide(out, from);
+        own_secrets.hide(out, from);
     }
 
     /// How many starts have had all their attempts printed; `None` where order does not matter.

@@ -1,8 +1,8 @@
 //! W1 to W4 against a prober of another commit: has the work of a probe grown?
 //!
-//! Job: count the user instructions and the system calls that a probe costs in either program, and hold ours to what the other has and
-//! two in a hundred more. Nothing is timed, so one run says it. Neighbours: `counts` counts; `server` answers; build the
-//! other prober in a worktree of its commit, with the same compiler.
+//! Job: count the user instructions and the system calls that a probe costs in either program, and hold ours to what the
+//! other has and two in a hundred more. Nothing is timed, so one run says it. Neighbours: `counts` counts; `server`
+//! answers; build the other prober in a worktree of its commit, with the same compiler.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
