@@ -185,7 +185,7 @@ impl Step {
 
 impl Core {
     /// Whether a step of the task is in the queue: then no leaf of it waits.
-    fn is_scheduled(&self, task: TaskId) -> bool {
+    pub(crate) fn is_scheduled(&self, task: TaskId) -> bool {
         self.tasks.borrow().get(task.slot()).is_some_and(|slot| slot.id == task && slot.scheduled.get())
     }
 }

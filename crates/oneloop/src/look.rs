@@ -74,9 +74,7 @@ impl LoopRef {
         if let Some(target) = header.cancellation.waiting() {
             target.waits_for(&mut |on| waits.push((on, None)));
         }
-        let tasks = self.core.tasks.borrow();
-        let scheduled = tasks.get(header.id.slot()).is_some_and(|slot| slot.scheduled.get());
-        drop(tasks);
+        let scheduled = self.core.is_scheduled(header.id);
         TaskLook { running: self.core.current.get() == Some(header.id), scheduled, waits, task }
     }
 
