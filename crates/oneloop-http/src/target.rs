@@ -4,6 +4,8 @@
 //! for `http://host`. A tool that reads lists of URLs should not guess where a request will go, so those are refused
 //! here. What is left names one host without doubt, and nothing in it can add to the request.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use percent_encoding::percent_decode_str;
 use url::{Host, Position, Url};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -107,46 +109,13 @@ pub(crate) fn basic_credentials(url: &Url) -> Option<String> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    Some(basic(&percent_decode(url.username()), &percent_decode(url.password().unwrap_or_default())))
+    let meant = |text| percent_decode_str(text).collect::<Vec<_>>();
+    Some(basic(&meant(url.username()), &meant(url.password().unwrap_or_default())))
 }
 
 /// The value of an Authorization field for the scheme Basic (RFC 7617).
 pub(crate) fn basic(user: &[u8], password: &[u8]) -> String {
-    format!("Basic {}", base64(&[user, b":", password].concat()))
-}
-
-fn percent_decode(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let decoded = match tail {
-            [high, low, ..] if first == b'%' => {
-                hex_digit(*high).zip(hex_digit(*low)).map(|(high, low)| high << 4 | low)
-            }
-            _ => None,
-        };
-        bytes.push(decoded.unwrap_or(first));
-        rest = if decoded.is_some() { &tail[2..] } else { tail };
-    }
-    bytes
-}
-
-/// (std's reading of numbers would take a sign, too.)
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|digit| digit as u8)
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let word = group.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for index in 0..4 {
-            let digit = ALPHABET[(word >> (18 - 6 * index)) as usize & 63];
-            text.push(if index <= group.len() { digit as char } else { '=' });
-        }
-    }
-    text
+    format!("Basic {}", BASE64_STANDARD.encode([user, b":", password].concat()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@
 
 use std::borrow::Cow;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use percent_encoding::percent_decode_str;
+
 /// What stands where a secret stood.
 pub(crate) const SECRET: &str = "<secret>";
 
@@ -119,20 +122,10 @@ fn authority_start(url: &str) -> usize {
 pub(crate) fn url_secrets(url: &str) -> Vec<String> {
     let Some(information) = user_information(url).and_then(|range| url.get(range)) else { return Vec::new() };
     let (user, password) = information.split_once(':').unwrap_or((information, ""));
-    let (user, meant) = (percent_decoded(user), percent_decoded(password));
-    let sent = crate::spec::base64(&[&user[..], b":", &meant[..]].concat());
+    let (user, meant): (Vec<u8>, Vec<u8>) =
+        (percent_decode_str(user).collect(), percent_decode_str(password).collect());
+    let sent = BASE64_STANDARD.encode([&user[..], b":", &meant[..]].concat());
     vec![password.to_owned(), String::from_utf8_lossy(&meant).into_owned(), sent]
-}
-
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16).map(|digit| digit as u8);
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let Some((&byte, tail)) = rest.split_first() {
-        let escaped = digit(tail.first()).zip(digit(tail.get(1))).filter(|_| byte == b'%');
-        bytes.push(escaped.map_or(byte, |(high, low)| high << 4 | low));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    bytes
 }
 
 /// The values that must not be shown wherever they turn up: a server may send back what it was sent.
@@ -265,7 +258,7 @@ mod tests {
         let secrets = url_secrets("http://me:hunter%322@host/");
         assert_eq!(secrets, ["hunter%322", "hunter22", "bWU6aHVudGVyMjI="]);
         assert_eq!(url_secrets("http://host/me:hunter2@x"), [""; 0]);
-        assert_eq!(url_secrets("http://me%zz%@host")[2], crate::spec::base64(b"me%zz%:"));
+        assert_eq!(url_secrets("http://me%zz%@host")[2], BASE64_STANDARD.encode(b"me%zz%:"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use oneloop_http::resolver::Family;
 use oneloop_http::{AddressChoice, ConnectTo, Proxy, ResolveOverride, Timeouts, TlsVersion};
 
@@ -151,21 +152,7 @@ pub(crate) fn without_port(host: &str) -> &str {
 
 /// `Basic` and the base64 of `user:password`.
 pub(crate) fn basic(user: &str) -> String {
-    format!("Basic {}", base64(user.as_bytes()))
-}
-
-/// RFC 4648, section 4.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let word = group.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let digit = DIGITS[(word >> (18 - 6 * place)) as usize & 63];
-            text.push(if place <= group.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
+    format!("Basic {}", BASE64_STANDARD.encode(user))
 }
 
 #[cfg(test)]

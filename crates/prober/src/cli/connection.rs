@@ -1,5 +1,6 @@
 //! What the options about connections and TLS add up to.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use oneloop_http::resolver::Family;
 use oneloop_http::{AddressChoice, Proxy, TlsVersion};
 
@@ -32,7 +33,7 @@ pub(super) fn apply(options: &ConnectionOptions, spec: &mut Spec) -> Result<(), 
         spec.secrets.extend(crate::escape::url_secrets(text));
         if let Some(user) = &options.proxy_user {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
-            spec.secrets.extend([password.to_owned(), crate::spec::base64(format!("{name}:{password}").as_bytes())]);
+            spec.secrets.extend([password.to_owned(), BASE64_STANDARD.encode(format!("{name}:{password}"))]);
             proxy = proxy.credentials(name, password);
         }
         connection.proxy = Some(proxy);

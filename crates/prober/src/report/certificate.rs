@@ -5,6 +5,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -81,7 +82,7 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
 
 /// `der` as PEM.
 pub(crate) fn pem(der: &[u8]) -> String {
-    let digits = crate::spec::base64(der);
+    let digits = BASE64_STANDARD.encode(der);
     let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
     for line in digits.as_bytes().chunks(64) {
         text.push_str(&String::from_utf8_lossy(line));

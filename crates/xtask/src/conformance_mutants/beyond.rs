@@ -159,11 +159,4 @@ pub(super) const BEYOND: &[Mutant] = &[
         to: r#"        Some(_) => ("", text),"#,
         tests: &["--lib", "no_message_shows_a_password"],
     },
-    Mutant {
-        lines: &[],
-        file: "crates/oneloop-http/src/target.rs",
-        from: "    char::from(byte).to_digit(16).map(|digit| digit as u8)",
-        to: "    Some(char::from(byte).to_digit(16).unwrap_or_default() as u8)",
-        tests: &["--lib", "userinfo_becomes"],
-    },
 ];
