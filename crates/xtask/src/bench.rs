@@ -20,6 +20,7 @@ mod works;
 
 pub(crate) use counts::instructions;
 pub(crate) use process::median;
+pub(crate) use server::Servers;
 use table::Report;
 
 const USAGE: &str = "\

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::shell::{self, cargo};
 use crate::totals::{self, Totals};
-use crate::{book, docs, fuzz, lines, links, manifests, mutants, parity, recorded, rules, static_binary, tokio_probe};
+use crate::{
+    book, docs, fuzz, layout, lines, links, manifests, mutants, parity, recorded, rules, static_binary, tokio_probe,
+};
 
 struct Step {
     name: &'static str,
@@ -20,7 +22,7 @@ struct Step {
     run: fn(&mut Totals) -> Result<String, String>,
 }
 
-const STEPS: [Step; 22] = [
+const STEPS: [Step; 23] = [
     Step { name: "format", what: "cargo fmt --check", run: format },
     Step { name: "lines", what: "tier 1, run_once and the ladder's loop stay short", run: |_| lines::check() },
     Step { name: "rules", what: "no unsafe, and dependencies point one way", run: |_| rules::check() },
@@ -32,6 +34,11 @@ const STEPS: [Step; 22] = [
     Step { name: "clippy", what: "cargo clippy on all targets, warnings denied", run: clippy },
     Step { name: "docs", what: "cargo doc, warnings denied", run: docs },
     Step { name: "build", what: "the release build has no warning", run: build },
+    Step {
+        name: "layout",
+        what: "the functions that a probe runs through lie side by side",
+        run: |_| layout::check_list(),
+    },
     Step {
         name: "static",
         what: "a static prober, which runs where there is nothing else",

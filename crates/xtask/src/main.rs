@@ -15,6 +15,7 @@ mod fences;
 mod fuzz;
 mod hooks;
 mod ladder;
+mod layout;
 mod lines;
 mod links;
 mod manifests;
@@ -45,6 +46,7 @@ usage: cargo xtask COMMAND
   mutants [NAME].. plant ten faults in a copy of the loop, one by one, and say what catches each
   parity [NN]...   run the trios in Python, C# and Rust, and compare what they print; --help has its options
   ladder [--tokio] run the ladder's rungs on the demo site, and print what each costs; also the probe on tokio
+  layout [--check] list anew which functions a probe runs through, for the linker to lay them side by side
   conformance-mutants [LINE]...
                    take the branch of each rule in docs/conformance.md out, and see its tests fail
   docs [--check]   copy the pages' snippets and outputs anew from the files they name, or only compare them
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         "picture" => picture::main(rest),
         "slow-server" => slow_server::main(rest),
         "ladder" => ladder::main(rest),
+        "layout" => layout::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
