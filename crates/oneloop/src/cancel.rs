@@ -25,6 +25,7 @@ use crate::{
     event_loop::{Core, with_running},
     observer::WaitsFor,
     ready::TaskId,
+    task::TaskInner,
 };
 
 /// Something a task can wait for that can be cancelled itself: a task, a settable future, a gather.
@@ -41,6 +42,12 @@ pub(crate) trait CancelTarget {
     /// Whether it is about to end though it has not: so who waits for it is about to be woken, and must not be woken
     /// for a cancellation ahead of that. True of a gather whose children have ended and not told it yet.
     fn is_ending(&self) -> bool {
+        false
+    }
+
+    /// Whether it was cancelled. Then what its canceller said is what `task` catches, which waits for it and is yet to
+    /// run, whatever a later canceller of the task says.
+    fn tells_first(&self, _core: &Core, _task: TaskId) -> bool {
         false
     }
 
@@ -219,7 +226,8 @@ impl Cancellation {
         match below {
             Some(below) => way.down(below),
             None => {
-                if !(self.must_cancel.replace(true) && self.has_struck.get()) {
+                let told = self.waiting().is_some_and(|below| below.tells_first(core, task));
+                if !(self.must_cancel.replace(true) && self.has_struck.get() || told) {
                     self.has_struck.set(!core.is_scheduled(task));
                     core.messages.request(core, task, way.message.as_ref());
                 }
@@ -307,6 +315,31 @@ impl Cancellation {
             step.thrown.set(false);
         }
         left
+    }
+}
+
+impl<T> CancelTarget for TaskInner<T> {
+    fn takes_request(&self) -> bool {
+        !self.state.is_done() && self.header.cancellation.takes_request()
+    }
+
+    fn tells_first(&self, core: &Core, task: TaskId) -> bool {
+        self.state.tells_first(core, task)
+    }
+
+    fn request(self: Rc<Self>, core: &Core, way: &mut Way) {
+        // A task that is being stepped finds the request when it suspends or ends.
+        if !self.header.cancellation.request(core, self.header.id, way) && !self.header.stepping.get() {
+            core.schedule(self.header.id);
+        }
+    }
+
+    fn passed(&self) {
+        self.header.cancellation.passed();
+    }
+
+    fn task_id(&self) -> Option<TaskId> {
+        Some(self.header.id)
     }
 }
 

@@ -54,6 +54,11 @@ impl Reason {
         Reason::new(text.cloned(), false)
     }
 
+    /// What was said of the cancellation that was caught last.
+    pub(crate) fn caught() -> Reason {
+        Reason::new(cancel_message(), false)
+    }
+
     fn text(&self) -> Option<&Arc<str>> {
         self.0.as_ref().filter(|said| !said.told.get()).map(|said| &said.text)
     }
@@ -198,6 +203,23 @@ pub fn cancel_message() -> Option<Arc<str>> {
         Some(core.messages.of.borrow().get(&task).and_then(|slot| slot.caught.clone()))
     });
     task.flatten().unwrap_or_else(|| OUTSIDE.with(|outside| outside.borrow().clone()))
+}
+
+impl<T> FutureState<T> {
+    /// If it has ended with a cancellation: leaves what was said with `task`, which is about to catch it.
+    pub(crate) fn tells_first(&self, core: &Core, task: TaskId) -> bool {
+        let text = match &*self.outcome.borrow() {
+            Outcome::Cancelled(reason) => reason.text().cloned(),
+            Outcome::Finished(Err(Error::Cancelled)) => None,
+            Outcome::Finished(Err(Error::Other(other))) => match other.downcast_ref::<Carried>() {
+                Some(Carried(text)) => Some(text.clone()),
+                None => return false,
+            },
+            _ => return false,
+        };
+        core.messages.request(core, task, text.as_ref());
+        true
+    }
 }
 
 /// What was said, of a future that was cancelled.

@@ -10,18 +10,38 @@
 use std::{mem, rc::Rc};
 
 use crate::{
+    error::{Error, Result},
     event_loop::{Core, EventLoop},
     exceptions::ExceptionContext,
     handle::Listener,
+    loop_ref::LoopRef,
     observer::{Event, StepResult},
     selector::Selector,
     task_ref::TaskRef,
     waiters::Waiters,
 };
 
-impl EventLoop {
-    /// Drops every task, callback and timer. Dropping the loop does the same.
-    pub fn close(self) {}
+impl LoopRef {
+    /// Drops every task, callback and timer, as dropping the [`EventLoop`] does. It won't run again. Closing it twice
+    /// does nothing.
+    ///
+    /// ```
+    /// let event_loop = oneloop::EventLoop::new()?;
+    /// event_loop.close()?;
+    /// let late = event_loop.run_until_complete(async { Ok(()) });
+    /// assert_eq!(late.unwrap_err().to_string(), "Event loop is closed");
+    /// # Ok::<(), oneloop::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Runtime`, if it runs.
+    pub fn close(&self) -> Result<()> {
+        if self.is_running() {
+            return Err(Error::Runtime("Cannot close a running event loop"));
+        }
+        self.core.close();
+        Ok(())
+    }
 }
 
 impl Drop for EventLoop {

@@ -18,6 +18,7 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
     sync::{
         Arc,
@@ -25,7 +26,13 @@ use std::{
     },
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    event_loop::running,
+    join::Task,
+    task::Header,
+    task_ref::TaskRef,
+};
 
 thread_local! {
     /// Whether this thread has ever had a context. Until then each hook below is a test of this flag.
@@ -102,13 +109,13 @@ impl<T: Clone + Send + Sync + 'static> ContextVar<T> {
     /// Gives the variable back what it had before the [`set`](ContextVar::set) that `token` is from.
     ///
     /// # Errors
-    /// `Runtime` if the token is from another variable or was made in another context.
+    /// `Value` if the token is from another variable or was made in another context.
     pub fn reset(&self, token: Token<T>) -> Result<()> {
         if token.variable != self.id() {
-            return Err(Error::Runtime("the token was created by a different ContextVar"));
+            return Err(Error::Value("the token was created by a different ContextVar"));
         }
         if !Rc::ptr_eq(&current_context().0, &token.context.0) {
-            return Err(Error::Runtime("the token was created in a different Context"));
+            return Err(Error::Value("the token was created in a different Context"));
         }
         token.context.replace(token.variable, token.old);
         Ok(())
@@ -234,6 +241,38 @@ impl Context {
     }
 }
 
+impl Header {
+    /// The context of the task's steps, unless it runs now or nothing was ever set in it.
+    pub(crate) fn kept_context(&self) -> Option<Context> {
+        let kept = self.context.take();
+        self.context.set(kept.clone());
+        kept.filter(|_| !self.stepping.get())
+    }
+
+    fn get_context(&self) -> Context {
+        if self.stepping.get() {
+            return current_context();
+        }
+        let context = self.kept_context().unwrap_or_default();
+        self.context.set(Some(context.clone()));
+        context
+    }
+}
+
+impl<T: 'static> Task<T> {
+    /// The context in which its steps run: `Task.get_context`. It is the task's own, no copy.
+    pub fn get_context(&self) -> Context {
+        self.inner.header.get_context()
+    }
+}
+
+impl TaskRef {
+    /// As [`Task::get_context`].
+    pub fn get_context(&self) -> Context {
+        self.task.header().get_context()
+    }
+}
+
 /// The context that runs, made now if nothing was set in it before.
 fn current_context() -> Context {
     peek(|current| current.clone()).unwrap_or_else(|| {
@@ -270,11 +309,27 @@ pub(crate) fn inherited() -> Option<Context> {
     current_values().map(|values| Context::with(Some(values)))
 }
 
-/// `function`, to be called in a copy of the context that runs now.
+/// `function`, to be called in a copy of the context that runs now. If it panics, that is reported in that context too:
+/// asyncio's exception handler runs in the context of what has failed.
 pub(crate) fn captured(function: impl FnOnce() + 'static) -> Box<dyn FnOnce()> {
     match inherited() {
         None => Box::new(function),
-        Some(context) => Box::new(move || context.enter(function)),
+        Some(context) => Box::new(move || {
+            let ran = catch_unwind(AssertUnwindSafe(|| context.enter(function)));
+            match (ran, running()) {
+                (Ok(()), _) => {}
+                (Err(payload), Some(core)) => context.enter(|| core.report("Exception in callback", payload)),
+                (Err(payload), None) => resume_unwind(payload),
+            }
+        }),
+    }
+}
+
+/// Calls `function` in `context`, if there is one and it doesn't run already.
+pub(crate) fn in_its_own<R>(context: Option<Context>, function: impl FnOnce() -> R) -> R {
+    match context.filter(|context| !context.0.entered.get()) {
+        Some(context) => context.enter(function),
+        None => function(),
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Error {
     InvalidState(&'static str),
     /// The loop was used in a way that can't work: nested runs, no running loop, use after close.
     Runtime(&'static str),
+    /// An argument that can't be, or one call too many: asyncio's `ValueError`.
+    Value(&'static str),
     /// The operating system refused.
     Io(Arc<io::Error>),
     /// The stream ended before the bytes that were asked for had arrived. It has those that had.

@@ -107,6 +107,7 @@ impl Error {
             Error::Timeout => "timeout",
             Error::InvalidState(_) => "invalid-state",
             Error::Runtime(_) => "runtime",
+            Error::Value(_) => "value",
             Error::Io(_) => "io",
             Error::IncompleteRead(_) => "incomplete-read",
             Error::LimitOverrun { .. } => "limit-overrun",
@@ -150,20 +151,25 @@ impl Error {
     }
 }
 
+/// What is wrong with a line that is longer than its stream's limit, in asyncio's words.
+pub(crate) fn limit_overrun(found: bool) -> &'static str {
+    match found {
+        true => "Separator is found, but chunk is longer than limit",
+        false => "Separator is not found, and chunk exceed the limit",
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Cancelled => f.write_str("the task was cancelled"),
             Error::Timeout => f.write_str("the time allowed for the operation has passed"),
-            Error::InvalidState(what) | Error::Runtime(what) | Error::BrokenBarrier(what) => f.write_str(what),
+            Error::InvalidState(what) | Error::Runtime(what) | Error::Value(what) | Error::BrokenBarrier(what) => {
+                f.write_str(what)
+            }
             Error::Io(error) => error.fmt(f),
             Error::IncompleteRead(read) => read.fmt(f),
-            Error::LimitOverrun { found: true, .. } => {
-                f.write_str("Separator is found, but chunk is longer than limit")
-            }
-            Error::LimitOverrun { found: false, .. } => {
-                f.write_str("Separator is not found, and chunk exceed the limit")
-            }
+            Error::LimitOverrun { found, .. } => f.write_str(limit_overrun(*found)),
             Error::QueueEmpty => f.write_str("the queue is empty"),
             Error::QueueFull => f.write_str("the queue is full"),
             Error::QueueShutDown => f.write_str("the queue was shut down"),

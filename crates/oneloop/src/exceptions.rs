@@ -142,7 +142,9 @@ impl Core {
         let handler = self.debug.exception_handler.take();
         self.debug.exception_handler.set(handler.clone());
         let (Some(handler), Some(core)) = (handler, self.me.upgrade()) else { return self.log_report(context) };
-        let told = catch_unwind(AssertUnwindSafe(|| handler(&LoopRef { core }, context)));
+        let its_context = context.task.as_ref().and_then(|task| task.task.header().kept_context());
+        let handle = || handler(&LoopRef { core }, context);
+        let told = catch_unwind(AssertUnwindSafe(|| context::in_its_own(its_context, handle)));
         if let Err(payload) = told {
             let error = Error::other(panic_message(&*payload).to_owned());
             forget_if_it_panics(payload);
@@ -159,12 +161,14 @@ impl Core {
         }
     }
 
-    /// The same for the last handle of a task that has ended, or of a future.
+    /// The same for the last handle of a task that has ended.
     pub(crate) fn report_error<T>(&self, task: Option<TaskRef>, state: &FutureState<T>) {
-        if !state.has_unseen_error() {
-            return;
+        if state.has_unseen_error() {
+            self.report_error_of("Task", task, state);
         }
-        let of = if task.is_some() { "Task" } else { "Future" };
+    }
+
+    fn report_error_of<T>(&self, of: &str, task: Option<TaskRef>, state: &FutureState<T>) {
         let mut context = ExceptionContext::new(format!("{of} exception was never retrieved"));
         context.task = task;
         match state.take() {
@@ -180,12 +184,12 @@ impl Core {
 }
 
 impl<T> FutureState<T> {
-    /// As `report_error`, for a future that isn't a task.
-    pub(crate) fn report_dropped(&self) {
+    /// As `report_error`, for a future that isn't a task. `of` is asyncio's name of its class.
+    pub(crate) fn report_dropped(&self, of: &str) {
         if self.has_unseen_error()
             && let Some(core) = self.home.upgrade()
         {
-            core.report_error(None, self);
+            core.report_error_of(of, None, self);
         }
     }
 }

@@ -42,7 +42,6 @@ use crate::{
 /// assert_eq!(task.await?, 42);
 /// # Ok(()) }).unwrap();
 /// ```
-#[must_use = "a task that nobody awaits still runs, but its errors are only reported; say `drop(task)` to mean that"]
 pub struct Task<T: 'static> {
     pub(crate) inner: Rc<TaskInner<T>>,
 }
@@ -215,6 +214,7 @@ impl<T: 'static> Future for JoinTask<T> {
 /// # Panics
 /// When no loop runs on this thread. Use [`LoopRef::create_task`](crate::LoopRef::create_task) before the run.
 #[track_caller]
+#[must_use = "a task that nobody awaits still runs, but its errors are only reported; say `drop(task)` to mean that"]
 pub fn create_task<T: 'static>(future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
     let core = running().expect("create_task needs a running event loop: use oneloop::run, or a LoopRef's create_task");
     core.create_task(future)

@@ -71,6 +71,7 @@ impl LoopRef {
 
     /// Makes a task of `future`, before or during a run. Its first step is queued.
     #[track_caller]
+    #[must_use = "a task that nobody awaits still runs, but its errors are only reported; say `drop(task)` to mean that"]
     pub fn create_task<T: 'static>(&self, future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
         self.core.create_task(future)
     }

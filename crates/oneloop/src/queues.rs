@@ -149,10 +149,10 @@ impl<T> Queue<T> {
     /// Says that all work for one item that was got is done: see [`join`](Queue::join).
     ///
     /// # Errors
-    /// `Runtime` if it was said more often than items were put.
+    /// `Value` if it was said more often than items were put.
     pub fn task_done(&self) -> Result<()> {
         let left = self.shared.unfinished.get().checked_sub(1);
-        self.shared.unfinished.set(left.ok_or(Error::Runtime("task_done() called too many times"))?);
+        self.shared.unfinished.set(left.ok_or(Error::Value("task_done() called too many times"))?);
         if left == Some(0) {
             self.shared.finished.set();
         }

@@ -21,7 +21,7 @@ use crate::{
     handle::{Callback, Listener},
     join::{AwaitingRef, CallbackId},
     loop_ref::LoopRef,
-    ready::Ready,
+    ready::{Ready, TaskId},
 };
 
 /// A future whose result is set by calling it: `asyncio.Future`, `TaskCompletionSource`. Clones are the same future.
@@ -162,13 +162,17 @@ impl<T: 'static> Settable<T> {
 /// asyncio's "Future exception was never retrieved", at the moment at which nobody can retrieve it any more.
 impl<T> Drop for Settable<T> {
     fn drop(&mut self) {
-        self.state.report_dropped();
+        self.state.report_dropped("Future");
     }
 }
 
 impl<T: 'static> CancelTarget for Settable<T> {
     fn takes_request(&self) -> bool {
         !self.state.is_done()
+    }
+
+    fn tells_first(&self, core: &Core, task: TaskId) -> bool {
+        self.state.tells_first(core, task)
     }
 
     fn request(self: Rc<Self>, core: &Core, way: &mut Way) {

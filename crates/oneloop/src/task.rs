@@ -24,7 +24,7 @@ use std::{
 };
 
 use crate::{
-    cancel::{CancelTarget, Cancellation, Way},
+    cancel::{CancelTarget, Cancellation},
     cancel_message::Reason,
     context::{self, Context},
     error::{Error, Result},
@@ -45,7 +45,7 @@ pub(crate) struct Header {
     /// Its own waker, while anybody has a clone of it.
     waker: KeptWaker,
     started: Cell<bool>,
-    stepping: Cell<bool>,
+    pub(crate) stepping: Cell<bool>,
     /// How many handles there are. With none, an error that nobody awaits must be reported when the task ends.
     pub(crate) handles: Cell<u32>,
     pub(crate) cancellation: Cancellation,
@@ -188,27 +188,6 @@ impl<T: 'static> AnyTask for TaskInner<T> {
 /// Drops `value`, and returns the payload if its destructor panics.
 fn drop_fenced<V>(value: V) -> Option<Box<dyn Any + Send>> {
     catch_unwind(AssertUnwindSafe(|| drop(value))).err()
-}
-
-impl<T> CancelTarget for TaskInner<T> {
-    fn takes_request(&self) -> bool {
-        !self.state.is_done() && self.header.cancellation.takes_request()
-    }
-
-    fn request(self: Rc<Self>, core: &Core, way: &mut Way) {
-        // A task that is being stepped finds the request when it suspends or ends.
-        if !self.header.cancellation.request(core, self.header.id, way) && !self.header.stepping.get() {
-            core.schedule(self.header.id);
-        }
-    }
-
-    fn passed(&self) {
-        self.header.cancellation.passed();
-    }
-
-    fn task_id(&self) -> Option<TaskId> {
-        Some(self.header.id)
-    }
 }
 
 impl<T: 'static> Awaitable<T> for TaskInner<T> {

@@ -72,6 +72,7 @@ impl TaskBuilder {
 
     /// Makes the task.
     #[track_caller]
+    #[must_use = "a task that nobody awaits still runs, but its errors are only reported; say `drop(task)` to mean that"]
     pub fn create_task<T: 'static>(self, future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
         let core = self.event_loop.core;
         let task = core.create_task(future);

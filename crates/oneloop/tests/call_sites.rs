@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 const KNOWN: &[(&str, &str)] = &[
     ("exceptions.rs", "handler(&LoopRef"),
     ("context.rs", "function()"),        // on a thread of the pool
+    ("context.rs", "function()"),        // the exception handler, behind its fence
     ("event_loop.rs", "callback.run()"), // in run_once
     ("event_loop.rs", "callback.run()"), // in fire, which run_once calls
     ("event_loop.rs", "listener.run(which)"),

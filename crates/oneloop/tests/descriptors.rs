@@ -25,7 +25,7 @@ fn what_outlived_a_loop_kept_its_epoll_and_eventfd_open() {
     let waker = event_loop.run_until_complete(std::future::poll_fn(|cx| Poll::Ready(Ok(cx.waker().clone()))));
     let socket = event_loop.run_until_complete(async { UdpSocket::bind(([127, 0, 0, 1], 0).into()) });
     let (reference, handle) = (oneloop::LoopRef::clone(&event_loop), event_loop.handle());
-    event_loop.close();
+    event_loop.close().unwrap();
     assert_eq!(open(), before);
     assert!(reference.is_closed());
     assert!(handle.call_soon_threadsafe(|| ()).is_err());

@@ -44,7 +44,7 @@ async fn run() -> Result<()> {
     let (done, pending) = wait([never.clone()], ReturnWhen::AllCompleted, Duration::ZERO).await?;
     let cancelled = if never.cancelled() { "True" } else { "False" };
     println!("time is over: done {}; pending {}; cancelled {cancelled}", names(&done), names(&pending));
-    if let Err(Error::Runtime(_)) = wait([never; 0], ReturnWhen::AllCompleted, None).await {
+    if let Err(Error::Value(_)) = wait([never; 0], ReturnWhen::AllCompleted, None).await {
         println!("nothing to wait for: refused");
     }
     Ok(())

@@ -23,6 +23,7 @@ use crate::{
     handle::Listener,
     loop_ref::LoopRef,
     observer::WaitsFor,
+    ready::TaskId,
 };
 
 /// Awaits all, and gives their values in the order of the arguments. When one fails, its error is given at once and the
@@ -130,7 +131,7 @@ pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C, retur
     let is_elsewhere = |which| !ptr::eq(children.child(which).home().as_ptr(), Rc::as_ptr(&event_loop.core));
     if (0..count).any(is_elsewhere) {
         let outer = event_loop.create_future();
-        let _ = outer.set_error(Error::Runtime(ELSEWHERE));
+        let _ = outer.set_error(Error::Value(ELSEWHERE));
         return outer.ensure_future();
     }
     let gathering = Rc::new(Gathering {
@@ -216,6 +217,10 @@ impl<V: 'static, C: Children<V>> CancelTarget for Gathering<V, C> {
         !self.state.is_done() && children.as_ref().is_some_and(takes)
     }
 
+    fn tells_first(&self, core: &Core, task: TaskId) -> bool {
+        self.state.tells_first(core, task)
+    }
+
     fn request(self: Rc<Self>, _core: &Core, way: &mut Way) {
         self.cancel_requested.set(true);
         let children = self.children.borrow();
@@ -246,7 +251,7 @@ impl<V: 'static, C: Children<V>> CancelTarget for Gathering<V, C> {
 
 impl<V, C> Drop for Gathering<V, C> {
     fn drop(&mut self) {
-        self.state.report_dropped();
+        self.state.report_dropped("_GatheringFuture");
     }
 }
 

@@ -26,6 +26,7 @@ use std::{
 use super::scope::{ScopeTask, poll_body};
 use crate::{
     any_future::Failure,
+    cancel_message::Reason,
     error::{Error, Result},
     event_loop::with_running,
     handle::Listener,
@@ -210,6 +211,7 @@ impl Inner {
     /// `TaskGroup.__aexit__`. The result is `None` where the body has panicked.
     async fn exit<T>(&self, parent: &ScopeTask, result: Option<Result<T>>) -> Result<T> {
         let mut cancelled = matches!(&result, Some(Err(error)) if error.is_cancelled());
+        let mut reason = cancelled.then(Reason::caught); // the first that came from outside is what is handed on
         if !matches!(result, Some(Ok(_))) && !self.aborting.get() {
             self.abort(parent);
         }
@@ -222,6 +224,7 @@ impl Inner {
             });
             if all_ended.await.is_err() && !self.aborting.get() {
                 cancelled = true;
+                reason = Some(Reason::caught());
                 self.abort(parent);
             }
             self.on_completed.take();
@@ -231,7 +234,7 @@ impl Inner {
             cancelled = false;
         }
         if cancelled && errors.is_empty() {
-            return Err(Error::Cancelled);
+            return Err(reason.unwrap_or_default().raise());
         }
         let result = match result {
             Some(Err(error)) if !error.is_cancelled() => {

@@ -20,6 +20,7 @@ use std::{
 use super::scope::{ScopeTask, poll_body};
 use crate::{
     error::Error,
+    event_loop::running,
     handle::{Handle, TimerHandle},
     loop_ref::get_running_loop,
 };
@@ -50,15 +51,14 @@ enum State {
     Exited,
 }
 
-/// A time limit that a body runs under: [`timeout`] lends one, and [`Timeout::new`] makes one that can be asked
+/// A time limit that a body runs under: [`timeout`] lends one, and [`Timeout::after`] makes one that can be asked
 /// afterwards, or moved by other tasks. Clones are the same limit.
 ///
 /// ```
 /// # use std::time::Duration;
 /// # let event_loop = oneloop::EventLoop::builder().virtual_clock(true).build()?;
 /// # event_loop.run_until_complete(async {
-/// let when = oneloop::get_running_loop()?.time() + Duration::from_secs(1);
-/// let limit = oneloop::Timeout::new(Some(when));
+/// let limit = oneloop::Timeout::after(Duration::from_secs(1)); // limit = asyncio.timeout(1)
 /// let slept = limit.enter(oneloop::sleep(Duration::from_secs(3600))).await; // async with limit:
 /// assert!(slept.is_err_and(|error| error.is_timeout()) && limit.expired());
 /// # Ok(()) })?;
@@ -105,6 +105,15 @@ impl Timeout {
                 alarm: RefCell::default(),
             }),
         }
+    }
+
+    /// A limit that is over `delay` from now, whenever it is entered: `limit = asyncio.timeout(delay)`.
+    ///
+    /// # Panics
+    /// When no loop runs on this thread.
+    pub fn after(delay: Duration) -> Timeout {
+        let core = running().expect("Timeout::after needs a running event loop: it reads that loop's clock");
+        Timeout::new(Some(core.after(delay)))
     }
 
     /// Runs `body` under the limit, once. On expiry the current task is cancelled inside `body`, which is waited for;

@@ -95,7 +95,7 @@ impl<W: Waitable + ?Sized> Waitable for Rc<W> {
 /// ```
 ///
 /// # Errors
-/// `Runtime` for no futures at all; `Cancelled`. Never an error of one of the futures, nor `Timeout`.
+/// `Value` for no futures at all; `Cancelled`. Never an error of one of the futures, nor `Timeout`.
 pub async fn wait<W: Waitable>(
     futures: impl IntoIterator<Item = W>,
     return_when: ReturnWhen,
@@ -110,7 +110,7 @@ pub async fn wait<W: Waitable>(
         }
     }
     if watched.is_empty() {
-        return Err(Error::Runtime("Set of Tasks/Futures is empty."));
+        return Err(Error::Value("Set of Tasks/Futures is empty."));
     }
     let registered = Registered::new(&watched, return_when, timeout.into())?;
     with_running(|core| core.observe_targets(|| watched.iter().filter(|watch| !watch.is_done()).map(|it| it.target())));

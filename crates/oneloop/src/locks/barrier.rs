@@ -48,10 +48,10 @@ impl Barrier {
     /// A barrier for so many tasks.
     ///
     /// # Errors
-    /// `Runtime` for none.
+    /// `Value` for none.
     pub fn new(parties: usize) -> Result<Barrier> {
         if parties < 1 {
-            return Err(Error::Runtime("parties must be > 0"));
+            return Err(Error::Value("parties must be > 0"));
         }
         let (condition, state, count) = (Condition::new(), Cell::new(State::Filling), Cell::new(0));
         Ok(Barrier { shared: Rc::new(Shared { condition, parties, state, count }) })

@@ -47,10 +47,10 @@ impl BoundedSemaphore {
     /// Gives a permit back that was [forgotten](BoundedSemaphorePermit::forget).
     ///
     /// # Errors
-    /// `Runtime` if none is out.
+    /// `Value` if none is out.
     pub fn release(&self) -> Result<()> {
         if self.semaphore.available() >= self.bound {
-            return Err(Error::Runtime("BoundedSemaphore released too many times"));
+            return Err(Error::Value("BoundedSemaphore released too many times"));
         }
         self.semaphore.release();
         Ok(())

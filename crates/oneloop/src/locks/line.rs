@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Result},
     event_loop::{Core, running, with_running},
     observer::WaitsFor,
-    ready::Sleeper,
+    ready::{Sleeper, TaskId},
 };
 
 /// What a line belongs to.
@@ -134,6 +134,10 @@ impl CancelTarget for Waiter {
 
     fn takes_request(&self) -> bool {
         !self.is_done()
+    }
+
+    fn tells_first(&self, _core: &Core, _task: TaskId) -> bool {
+        self.is_cancelled() // with the request below, which has left its sentence with the task
     }
 
     fn request(self: Rc<Self>, core: &Core, way: &mut Way) {

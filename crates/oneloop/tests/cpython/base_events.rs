@@ -10,8 +10,8 @@ use std::{
 };
 
 use oneloop::{
-    Error, Event, EventLoop, ExceptionContext, Task, ThreadPoolExecutor, create_task, current_task, task_builder,
-    yield_now,
+    ContextVar, Error, Event, EventLoop, ExceptionContext, Task, ThreadPoolExecutor, create_task, current_task, gather,
+    task_builder, yield_now,
 };
 
 use crate::harness::{Log, OnDrop, here, one_turn, reports, run, virtual_loop};
@@ -26,7 +26,6 @@ fn logged(event_loop: &EventLoop) -> Log {
     log
 }
 
-/// Closing takes the loop away, so a method that is called on a closed one can only be called on a reference to it.
 /// Mirrors CPython BaseEventLoopTests.test_not_implemented.
 /// Mirrors CPython BaseEventLoopTests.test_close.
 #[test]
@@ -34,8 +33,11 @@ fn a_closed_loop() {
     let event_loop = virtual_loop();
     assert!(!event_loop.is_closed());
     let stays = event_loop.clone();
-    event_loop.close();
-    assert!(stays.is_closed() && !stays.is_running());
+    let running = event_loop.run_until_complete(async { here().close() });
+    assert_eq!(running.unwrap_err().to_string(), "Cannot close a running event loop");
+    event_loop.close().unwrap();
+    event_loop.close().unwrap(); // the second does nothing
+    assert!(event_loop.is_closed() && stays.is_closed() && !stays.is_running());
     let log = Log::default();
     stays.call_soon(log.adds("never"));
     let closed = "Event loop is closed";
@@ -89,7 +91,7 @@ fn making_tasks() {
 fn a_body_that_no_loop_will_run_is_dropped_at_once() {
     let event_loop = virtual_loop();
     let stays = event_loop.clone();
-    event_loop.close();
+    event_loop.close().unwrap();
     let dropped = Rc::new(Cell::new(false));
     let drops = dropped.clone();
     let held = OnDrop(move || drops.set(true));
@@ -228,7 +230,7 @@ fn a_task_that_outlives_its_loop() {
             yield_now().await
         })
         .unwrap();
-    event_loop.close();
+    event_loop.close().unwrap();
     assert_eq!(told.text(), "[Task was destroyed but it is pending!: Task-2]");
     assert!(slot.borrow().as_ref().unwrap().cancelled());
 }
@@ -472,4 +474,41 @@ fn signals_that_cannot_be_caught() {
         task.await // the loop isn't harmed by it
     })
     .unwrap();
+}
+
+/// The handler runs in the context of what has failed: a task's own, a callback's copy, none of a gather
+/// (`base_events.py: call_exception_handler`). CPython 3.13 prints the same.
+#[test]
+fn an_exception_handler_sees_the_context_of_what_has_failed() {
+    static WHOSE: ContextVar<&str> = ContextVar::with_default("whose", || "none");
+    let event_loop = virtual_loop();
+    let log = Log::default();
+    let heard = log.clone();
+    event_loop.set_exception_handler(move |_, context| {
+        let message = context.message().replace(" exception was never retrieved", "");
+        heard.add(format!("[{message}: {}]", WHOSE.get().unwrap()));
+    });
+    event_loop
+        .run_until_complete(async {
+            let fails: Task<()> = create_task(async {
+                WHOSE.set("the task's");
+                Err(Error::QueueFull)
+            });
+            yield_now().await?;
+            assert_eq!(fails.get_context().get(&WHOSE), Some("the task's"));
+            drop(fails);
+            let token = WHOSE.set("the callback's");
+            here().call_soon(|| panic!("a callback"));
+            here().call_later(Duration::ZERO, || panic!("a timer's"));
+            WHOSE.reset(token)?;
+            yield_now().await?;
+            yield_now().await?;
+            let future = here().create_future::<()>();
+            drop(gather([future.clone()]));
+            future.set_error(Error::QueueFull)?;
+            yield_now().await
+        })
+        .unwrap();
+    let callback = "[Exception in callback: the callback's]";
+    assert_eq!(log.text(), format!("[Task: the task's] {callback} {callback} [_GatheringFuture: none]"));
 }

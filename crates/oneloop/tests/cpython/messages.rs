@@ -327,7 +327,7 @@ fn the_first_word_on_a_future_counts() {
 #[test]
 fn of_two_requests_the_first_word_stands_if_it_ended_a_wait() {
     type Wait = fn() -> std::pin::Pin<Box<dyn Future<Output = Result<()>>>>;
-    let waits: [(&str, Wait); 6] = [
+    let waits: [(&str, Wait); 10] = [
         ("sleep", || Box::pin(sleep(LONG))),
         ("yield", || {
             Box::pin(async {
@@ -339,6 +339,16 @@ fn of_two_requests_the_first_word_stands_if_it_ended_a_wait() {
         ("task", || Box::pin(async { create_task(sleep(LONG)).await })),
         ("gather", || Box::pin(async { gather([sleep(LONG)]).await.map(drop) })),
         ("wait_for", || Box::pin(async { wait_for(10 * LONG, sleep(LONG)).await })),
+        ("future", || Box::pin(here().create_future().into_future())),
+        ("lock", || {
+            Box::pin(async {
+                let lock = Lock::new();
+                let _held = lock.acquire().await?;
+                lock.acquire().await.map(drop)
+            })
+        }),
+        ("queue", || Box::pin(async { Queue::new(0).get().await })),
+        ("event", || Box::pin(async { Event::new().wait().await.map(drop) })),
         ("unstarted", || Box::pin(sleep(LONG))),
     ];
     let log = Log::default();
@@ -374,6 +384,78 @@ fn of_two_requests_the_first_word_stands_if_it_ended_a_wait() {
     assert_eq!(
         log.text(),
         "sleep first - first yield second second - task first - first gather first - first wait_for first - first \
-         unstarted ended-second ended-second ended--"
+         future first - first lock first - first queue first - first event first - first unstarted ended-second ended-second ended--"
     );
+}
+
+/// What a task waits for was cancelled by others or had its result, and the task is cancelled before it runs. CPython 3.13
+/// prints the same.
+#[test]
+fn a_cancellation_that_is_under_way_says_what_its_canceller_said() {
+    let log = Log::default();
+    let heard = log.clone();
+    run(async move {
+        type End = fn(&SettableFuture<()>, &Task<()>);
+        let ends: [(&str, End); 4] = [
+            ("cancelled", |future, _| assert!(future.cancel_with("by others"))),
+            ("silently", |future, _| assert!(future.cancel())),
+            ("settled", |future, _| future.set_result(()).unwrap()),
+            ("a child", |_, child| assert!(child.cancel_with("by others"))),
+        ];
+        for (name, end) in ends {
+            let (future, child) = (here().create_future(), create_task(sleep(LONG)));
+            let (waits, inner) = (future.clone(), heard.clone());
+            let awaited = child.clone();
+            let t = create_task(async move {
+                let waited = if name == "a child" { awaited.await } else { waits.await };
+                assert!(matches!(waited, Err(Error::Cancelled)));
+                inner.add(format!("{name}: {}", said()));
+                Ok(())
+            });
+            yield_now().await?;
+            yield_now().await?;
+            end(&future, &child);
+            if name == "a child" {
+                yield_now().await?; // it has ended, and who awaits it has not run
+            }
+            t.cancel_with("first");
+            t.cancel_with("second");
+            t.await?;
+            let _ = child.cancel();
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(log.text(), "cancelled: by others silently: - settled: second a child: by others");
+}
+
+/// The children's clean-up is waited for, and the group is cancelled again meanwhile: it hands on the first cancellation,
+/// as `taskgroups.py` keeps it in `propagate_cancellation_error`.
+#[test]
+fn a_task_group_hands_on_the_first_of_two_cancellations() {
+    let log = Log::default();
+    let heard = log.clone();
+    run(async move {
+        let t = create_task(async move {
+            let ended = TaskGroup::scope(async |group: TaskGroup| {
+                group.create_task(async {
+                    let slept = sleep(LONG).await;
+                    sleep(LONG).await?; // cleans up
+                    slept
+                })?;
+                Ok(())
+            });
+            told(&heard, "group", ended).await
+        });
+        yield_now().await?;
+        yield_now().await?;
+        t.cancel_with("first");
+        yield_now().await?;
+        yield_now().await?;
+        t.cancel_with("second");
+        assert!(wait([t], ReturnWhen::AllCompleted, None).await?.0[0].cancelled());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(log.text(), "group first");
 }

@@ -472,7 +472,7 @@ fn shutdown_leaves_what_is_in_the_queue() {
             yield_now().await?;
             assert!(join.done());
             join.await?;
-            assert_eq!(kind(queue.task_done()), "runtime");
+            assert_eq!(kind(queue.task_done()), "value");
         }
         Ok(())
     })
@@ -492,7 +492,7 @@ fn immediate_shutdown_drops_what_is_in_the_queue() {
             assert!(join.done());
             join.await?;
             is_shut_down(&queue).await?;
-            assert_eq!(kind(queue.task_done()), "runtime");
+            assert_eq!(kind(queue.task_done()), "value");
         }
         Ok(())
     })
@@ -514,7 +514,7 @@ fn immediate_shutdown_does_not_finish_what_was_got() {
             assert!(!join.done());
             is_shut_down(&queue).await?;
             queue.task_done()?;
-            assert_eq!(kind(queue.task_done()), "runtime");
+            assert_eq!(kind(queue.task_done()), "value");
             yield_now().await?;
             assert!(join.done());
             join.await?;

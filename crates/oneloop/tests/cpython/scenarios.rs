@@ -102,6 +102,7 @@ fn name(error: &Error) -> String {
         Error::Cancelled => "CancelledError".into(),
         Error::Group(_) => "ExceptionGroup".into(),
         Error::Runtime(text) => format!("RuntimeError: {text}"),
+        Error::Value(text) => format!("ValueError: {text}"),
         Error::InvalidState(text) => format!("InvalidStateError: {text}"),
         other => other.to_string(), // says itself what it is
     }
@@ -947,7 +948,7 @@ async fn semaphores() -> Result<()> {
     log!("locked", s.locked());
     wait(&ts, ReturnWhen::AllCompleted, None).await?;
     let b = BoundedSemaphore::new(1);
-    if let Err(Error::Runtime(text)) = b.release() {
+    if let Err(Error::Value(text)) = b.release() {
         log!(format!("ValueError: {text}"));
     }
     Ok(())

@@ -260,8 +260,8 @@ fn lines() {
 /// Mirrors CPython StreamTests.test_readline_limit.
 #[test]
 fn lines_that_are_too_long() {
-    const FOUND: &str = "other: Separator is found, but chunk is longer than limit";
-    const NOT_FOUND: &str = "other: Separator is not found, and chunk exceed the limit";
+    const FOUND: &str = "value: Separator is found, but chunk is longer than limit";
+    const NOT_FOUND: &str = "value: Separator is not found, and chunk exceed the limit";
     with_reader(3, b"li", |reader| async move {
         reader.feed_data(b"ne1\nline2\n");
         assert_eq!(text(&reader.readline().await.unwrap_err()), FOUND);

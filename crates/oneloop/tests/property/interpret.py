@@ -77,7 +77,7 @@ def kind(error):
         (asyncio.QueueShutDown, "queue-shut-down"),
         (asyncio.BrokenBarrierError, "broken-barrier"),
         (RuntimeError, "runtime"),
-        (ValueError, "runtime"),
+        (ValueError, "value"),
     ):
         if isinstance(error, of):
             return name

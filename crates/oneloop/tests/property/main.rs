@@ -49,7 +49,7 @@ fn numbers() -> std::ops::Range<u64> {
 
 /// The operation that this line tells the good end of: `12 t3.0b.1 put: None`.
 fn ended_well(line: &str) -> Option<String> {
-    const BAD: [&str; 5] = ["cancelled", "timeout", "absent", "runtime", "error"];
+    const BAD: [&str; 6] = ["cancelled", "timeout", "absent", "runtime", "value", "error"];
     let (what, note) = line.split_once(": ")?;
     let mut words = what.split(' ').skip(1);
     let (at, name) = (words.next()?, words.next()?);

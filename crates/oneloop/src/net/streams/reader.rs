@@ -15,6 +15,7 @@ use std::{
 use super::transport::Transport;
 use crate::{
     error::{Error, Result},
+    error_kinds::limit_overrun,
     loop_ref::{LoopRef, get_running_loop},
     settable::SettableFuture,
 };
@@ -54,10 +55,10 @@ impl StreamReader {
     /// A reader that is fed by hand, with a limit of so many bytes: for tests, and for transports of one's own.
     ///
     /// # Errors
-    /// `Other` ("Limit cannot be <= 0"); `Runtime` when no loop runs on this thread.
+    /// `Value` ("Limit cannot be <= 0"); `Runtime` when no loop runs on this thread.
     pub fn new(limit: usize) -> Result<StreamReader> {
         if limit == 0 {
-            return Err(Error::other("Limit cannot be <= 0"));
+            return Err(Error::Value("Limit cannot be <= 0"));
         }
         Ok(StreamReader::on(get_running_loop()?, limit))
     }
@@ -128,12 +129,12 @@ impl StreamReader {
     /// Cancellation safe.
     ///
     /// # Errors
-    /// `Other` when the line is longer than the limit: then the line is thrown away if its end is there, else all that
+    /// `Value` when the line is longer than the limit: then the line is thrown away if its end is there, else all that
     /// is. Otherwise as [`read`](StreamReader::read).
     pub async fn readline(&self) -> Result<Vec<u8>> {
         match self.readuntil(b"\n").await {
             Err(Error::IncompleteRead(read)) => Ok(read.partial.clone()),
-            Err(error @ Error::LimitOverrun { consumed, found }) => {
+            Err(Error::LimitOverrun { consumed, found }) => {
                 {
                     let mut buffer = self.0.buffer.borrow_mut();
                     if found {
@@ -143,7 +144,7 @@ impl StreamReader {
                     }
                 }
                 self.maybe_resume();
-                Err(Error::other(error.to_string()))
+                Err(Error::Value(limit_overrun(found)))
             }
             result => result,
         }
@@ -161,7 +162,7 @@ impl StreamReader {
     ///
     /// # Errors
     /// `IncompleteRead` with what there was if the stream ends before; `LimitOverrun` if the separator is further off
-    /// than the limit: then nothing is taken out. `Other` for an empty separator; else as [`read`](StreamReader::read).
+    /// than the limit: then nothing is taken out. `Value` for an empty separator; else as [`read`](StreamReader::read).
     pub async fn readuntil(&self, separator: &[u8]) -> Result<Vec<u8>> {
         self.readuntil_any(&[separator]).await
     }
@@ -169,14 +170,14 @@ impl StreamReader {
     /// Reads up to and with the first of several separators (Python: a tuple of them). The shortest result wins.
     ///
     /// # Errors
-    /// As [`readuntil`](StreamReader::readuntil); `Other` also when there is no separator.
+    /// As [`readuntil`](StreamReader::readuntil); `Value` also when there is no separator.
     pub async fn readuntil_any(&self, separators: &[&[u8]]) -> Result<Vec<u8>> {
         let lengths = separators.iter().map(|separator| separator.len());
         let (Some(shortest), Some(longest)) = (lengths.clone().min(), lengths.max()) else {
-            return Err(Error::other("Separator should contain at least one element"));
+            return Err(Error::Value("Separator should contain at least one element"));
         };
         if shortest == 0 {
-            return Err(Error::other("Separator should be at least one-byte string"));
+            return Err(Error::Value("Separator should be at least one-byte string"));
         }
         self.check()?;
         let mut searched = 0; // no separator begins before this
