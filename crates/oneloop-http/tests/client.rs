@@ -220,6 +220,8 @@ fn a_connection_is_reused_after_a_complete_response_and_not_after_others() {
         (OK, true),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", true),
         ("HTTP/1.1 304 Not Modified\r\n\r\n", true),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", true),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: CLOSE\r\n\r\nok", false),
         ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false),
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", false),
@@ -243,6 +245,28 @@ fn a_connection_is_reused_after_a_complete_response_and_not_after_others() {
             assert_eq!(seen.connections.get(), if reused { 2 } else { 3 });
         });
     }
+}
+
+/// The body that a 204 must not have may come all the same, and later than its head.
+#[test]
+fn the_connection_of_a_204_that_announces_a_body_is_not_used_again() {
+    virtually(async {
+        let (builder, seen) = scripted(|number, mut peer: Peer| async move {
+            peer.request().await;
+            if number == 0 {
+                peer.send("HTTP/1.1 204 No Content\r\nContent-Length: 41\r\n\r\n").await;
+                peer.request().await;
+                peer.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").await;
+            }
+            peer.send(OK).await;
+            peer.closed().await;
+        });
+        let session = builder.build().unwrap();
+        session.get("http://a/").send().await.unwrap();
+        let mut response = session.get("http://a/").send().await.unwrap();
+        assert_eq!(response.text().await.unwrap(), "ok");
+        assert_eq!(seen.connections.get(), 2);
+    });
 }
 
 #[test]

@@ -255,8 +255,11 @@ fn frame(
     // contradict each other are no error then, but nothing to build another exchange on.
     if head_request || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         let consistent = match (declared.coding, declared.length) {
-            (Coding::Absent, Length::Absent | Length::Is(_)) => true,
-            (Coding::Chunked, Length::Absent) => version == Version::HTTP_11,
+            (Coding::Absent, Length::Absent | Length::Is(0)) => true,
+            // A HEAD or a 304 may tell what a GET would have had. A 204 may not (RFC 9110, 8.6; RFC 9112, 6.1): a server
+            // that announces a body there may send it, and it would be read as the next answer.
+            (Coding::Absent, Length::Is(_)) => status != StatusCode::NO_CONTENT,
+            (Coding::Chunked, Length::Absent) => version == Version::HTTP_11 && status != StatusCode::NO_CONTENT,
             _ => false,
         };
         return Ok((Framing::None, persistent && consistent));

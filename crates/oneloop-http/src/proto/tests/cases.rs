@@ -95,7 +95,9 @@ pub(super) const RESPONSES: &[Case] = &[
     case("white space line first", "HTTP/1.1 200 OK\r\n \r\nContent-Length: 2\r\n\r\nhi", Err(BadField)),
 
     // 32 to 41: framing.
-    case("204 has no body", "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", Ok(204, "", true)),
+    case("204 has no body", "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", Ok(204, "", false)),
+    case("204 with a length of zero", "HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", Ok(204, "", true)),
+    case("204 with chunks announced", "HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", Ok(204, "", false)),
     case("304 has no body", "HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", Ok(304, "", true)),
     case("304 with chunked has no body", "HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\n", Ok(304, "", true)),
     case("204 with contradictions", "HTTP/1.1 204 No\r\nContent-Length: 5, 6\r\n\r\n", Ok(204, "", false)),
