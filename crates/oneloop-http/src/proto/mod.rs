@@ -64,7 +64,8 @@ pub use server::{RequestEvent, RequestReader, ResponseLine, ServerRequest, write
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one head: the first line, the fields, the empty line, and blank lines before it.
-    /// All interim responses of one exchange together may take as much again. 128 KiB by default.
+    /// All interim responses of one exchange together may take as much again. 512 KiB by default: room for sixty
+    /// fields of 8 KB each, which is more than curl takes (300 KB) and hyper (some 400 KB).
     pub max_head_bytes: usize,
     /// Fields in one head, and in one trailer section. 256 by default.
     pub max_headers: usize,
@@ -83,7 +84,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            max_head_bytes: 128 * 1024,
+            max_head_bytes: 512 * 1024,
             max_headers: 256,
             max_body_bytes: 64 * 1024 * 1024,
             max_interim: 32,

@@ -204,6 +204,29 @@ fn sixty_fields_and_values_of_eight_kilobytes_are_taken() {
     assert_eq!(headers.get("long").map(<[u8]>::len), Some(8192));
 }
 
+/// Both at once: the limit of the whole must not take back what the rule allows of each.
+#[test]
+fn sixty_fields_of_eight_kilobytes_each_are_taken() {
+    let mut bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n".to_vec();
+    for index in 0..60 {
+        bytes.extend_from_slice(format!("X-{index}: {}\r\n", "v".repeat(8192)).as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    for size in [bytes.len(), 16 * 1024] {
+        let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
+        let outcome = read(&mut ResponseReader::new(false, Limits::default()), &pieces);
+        assert_eq!(outcome.end, Some(Ok(true)), "in pieces of {size}");
+        assert_eq!(outcome.head.unwrap().headers.len(), 61);
+    }
+}
+
+#[test]
+fn a_head_of_more_than_half_a_mebibyte_is_refused() {
+    let bytes = format!("HTTP/1.1 200 OK\r\nX: {}", "v".repeat(512 * 1024));
+    let outcome = read(&mut ResponseReader::new(false, Limits::default()), &[bytes.as_bytes()]);
+    assert_eq!(outcome.end.unwrap().unwrap_err().0, ProtoErrorKind::HeadTooLarge);
+}
+
 #[test]
 fn heads_are_bounded_in_bytes_fields_and_first_line() {
     let field = "X: 0123456789\r\n";
