@@ -95,6 +95,8 @@ struct Inner {
     kind: ResolveErrorKind,
     /// The name as the caller gave it; empty when only the loop spoke.
     host: Box<str>,
+    /// The last name that the host is an alias of, where that is the one without addresses.
+    alias: Option<Box<str>>,
     /// What was being done and with whom, e.g. `192.0.2.53:53 did not answer within 5 s`.
     message: Box<str>,
     /// The loop's error where there is one: cancellation, the system's error of a socket call.
@@ -103,12 +105,21 @@ struct Inner {
 
 impl ResolveError {
     pub(super) fn new(kind: ResolveErrorKind, message: impl Into<Box<str>>) -> Self {
-        Self(Box::new(Inner { kind, host: "".into(), message: message.into(), source: None }))
+        Self(Box::new(Inner { kind, host: "".into(), alias: None, message: message.into(), source: None }))
     }
 
     pub(super) fn with_host(mut self, host: &str) -> Self {
         self.0.host = host.into();
         self
+    }
+
+    pub(super) fn with_alias(mut self, alias: Option<String>) -> Self {
+        self.0.alias = alias.map(Into::into);
+        self
+    }
+
+    pub(super) fn alias(&self) -> Option<&str> {
+        self.0.alias.as_deref()
     }
 
     /// What failed while talking to a server, as `doing` ("192.0.2.53:53 over TCP") names it.
@@ -209,7 +220,7 @@ impl From<oneloop::Error> for ResolveError {
             ResolveErrorKind::Runtime
         };
         let message = error.to_string().into();
-        Self(Box::new(Inner { kind, host: "".into(), message, source: Some(error) }))
+        Self(Box::new(Inner { kind, host: "".into(), alias: None, message, source: Some(error) }))
     }
 }
 

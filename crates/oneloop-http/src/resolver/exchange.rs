@@ -62,8 +62,15 @@ impl Ids {
 pub(super) enum Reply {
     Found(Addresses),
     Alias(Name<'static>),
-    NoData { ttl: Option<u32> },
-    NxDomain { ttl: Option<u32> },
+    /// `alias`: the last name that the one asked for is an alias of, if it is one.
+    NoData {
+        ttl: Option<u32>,
+        alias: Option<Name<'static>>,
+    },
+    NxDomain {
+        ttl: Option<u32>,
+        alias: Option<Name<'static>>,
+    },
 }
 
 impl Reply {
@@ -72,7 +79,7 @@ impl Reply {
         match self {
             Reply::Found(found) => Some(found.ttl),
             Reply::Alias(_) => None,
-            Reply::NoData { ttl } | Reply::NxDomain { ttl } => *ttl,
+            Reply::NoData { ttl, .. } | Reply::NxDomain { ttl, .. } => *ttl,
         }
     }
 }
@@ -106,8 +113,8 @@ impl Server {
         match verdict {
             Verdict::Found(addresses) => Ok(Reply::Found(addresses)),
             Verdict::Alias(target) => Ok(Reply::Alias(target)),
-            Verdict::NoData { ttl } => Ok(Reply::NoData { ttl }),
-            Verdict::NxDomain { ttl } => Ok(Reply::NxDomain { ttl }),
+            Verdict::NoData { ttl, alias } => Ok(Reply::NoData { ttl, alias }),
+            Verdict::NxDomain { ttl, alias } => Ok(Reply::NxDomain { ttl, alias }),
             Verdict::ServFail => says(ResolveErrorKind::ServFail, "failed to find out (SERVFAIL)"),
             Verdict::Refused => says(ResolveErrorKind::Refused, "refuses to answer (REFUSED)"),
             Verdict::Lame => says(ResolveErrorKind::ServFail, "neither knows the name nor asks other servers"),

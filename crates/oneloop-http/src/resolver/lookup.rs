@@ -134,8 +134,11 @@ impl Lookup<'_> {
         wire: &Name<'static>,
         record: RecordType,
     ) -> Result<Vec<IpAddr>, ResolveError> {
-        let no_data =
-            |kind, what: &str| Err(ResolveError::new(kind, format!("the name {} {what}", name.escape_debug())));
+        let without = |kind, alias: Option<Name<'static>>, what: &str| {
+            let alias = alias.map(|alias| alias.to_string());
+            let message = format!("{} {what}", subject(name, alias.as_deref()));
+            Err(ResolveError::new(kind, message).with_alias(alias))
+        };
         let mut alias = None;
         for _ in 0..=MAX_ALIASES {
             let target = alias.as_ref().unwrap_or(wire);
@@ -146,15 +149,16 @@ impl Lookup<'_> {
             match reply? {
                 Reply::Found(found) => return Ok(found.addresses),
                 Reply::Alias(target) => alias = Some(target),
-                Reply::NoData { .. } => {
-                    return no_data(ResolveErrorKind::NoData, &format!("has no {} record", record.as_str()));
+                Reply::NoData { alias: last, .. } => {
+                    let what = format!("has no {} record", record.as_str());
+                    return without(ResolveErrorKind::NoData, last.or(alias), &what);
                 }
-                Reply::NxDomain { .. } => {
-                    return no_data(ResolveErrorKind::NxDomain, "does not exist (NXDOMAIN)");
+                Reply::NxDomain { alias: last, .. } => {
+                    return without(ResolveErrorKind::NxDomain, last.or(alias), "does not exist (NXDOMAIN)");
                 }
             }
         }
-        no_data(ResolveErrorKind::Malformed, "has aliases that never end")
+        without(ResolveErrorKind::Malformed, None, "has aliases that never end")
     }
 
     /// One question, to each server in turn, as often as resolv.conf allows, until one gives a
@@ -192,7 +196,7 @@ fn both(
         (Err(six), Err(four)) => {
             let no_data = ResolveErrorKind::NoData;
             if six.kind() == no_data && four.kind() == no_data {
-                let message = format!("the name {} has neither AAAA nor A records", name.escape_debug());
+                let message = format!("{} has neither AAAA nor A records", subject(name, six.alias()));
                 return Err(ResolveError::new(no_data, message));
             }
             Err(six.or_weightier(four))
@@ -203,6 +207,14 @@ fn both(
             addresses.extend(four);
             Ok(addresses)
         }
+    }
+}
+
+/// The name of which a sentence tells that it has no address, as its beginning.
+fn subject(name: &str, alias: Option<&str>) -> String {
+    match alias {
+        None => format!("the name {}", name.escape_debug()),
+        Some(alias) => format!("the name {} is an alias of {}, which", name.escape_debug(), alias.escape_debug()),
     }
 }
 

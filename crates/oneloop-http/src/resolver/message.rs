@@ -83,10 +83,11 @@ pub(super) enum Verdict {
     Found(Addresses),
     /// The name is another's alias, and the answer says nothing of that one: ask again.
     Alias(Name<'static>),
-    /// The name exists without such an address. The TTL is the negative answer's.
-    NoData { ttl: Option<u32> },
-    /// The name does not exist.
-    NxDomain { ttl: Option<u32> },
+    /// The name exists without such an address. The TTL is the negative answer's; `alias` is the last name that the one
+    /// asked for is an alias of, if it is one: then that is the one without.
+    NoData { ttl: Option<u32>, alias: Option<Name<'static>> },
+    /// The name does not exist, or the one that it is an alias of (RFC 6604, section 3).
+    NxDomain { ttl: Option<u32>, alias: Option<Name<'static>> },
     /// The server failed.
     ServFail,
     /// The server does not want to answer.
@@ -136,9 +137,8 @@ impl Query {
             return Verdict::Stray("not a response to a query");
         }
         let rcode = flags & MASK_RCODE;
-        if questions == 0 && matches!(rcode, 1 | 4) {
-            // Servers from before EDNS send the bare header back when they can't read the query.
-            return Verdict::NotUnderstood(rcode);
+        if questions == 0 {
+            return without_question(rcode);
         }
         // Names without regard to case: the comparison below can't mistake a length octet, a type
         // or a class for a letter, as those are all below `A`.
@@ -179,8 +179,9 @@ impl Query {
             Err(flaw) => return Verdict::Malformed(flaw),
         };
         let ttl = shape.negative_ttl.map(|ttl| in_bounds(ttl).min(chain.ttl));
+        let alias = || chain.target.map(|target| target.clone().into_owned());
         if rcode == 3 {
-            return Verdict::NxDomain { ttl };
+            return Verdict::NxDomain { ttl, alias: alias() };
         }
         if !chain.addresses.is_empty() {
             return Verdict::Found(Addresses { addresses: chain.addresses, ttl: chain.ttl });
@@ -190,7 +191,7 @@ impl Query {
             // section 2.2). Without, the server may not have looked.
             Some(target) if ttl.is_none() => Verdict::Alias(target.clone().into_owned()),
             None if ttl.is_none() && flags & (FLAG_AUTHORITATIVE | FLAG_RECURSION_AVAILABLE) == 0 => Verdict::Lame,
-            _ => Verdict::NoData { ttl },
+            _ => Verdict::NoData { ttl, alias: alias() },
         }
     }
 
@@ -229,6 +230,19 @@ impl Query {
             }
         }
         Err("aliases that never end")
+    }
+}
+
+/// What a message that repeats no question may say: that the server fails, or does not understand. Servers from before
+/// EDNS send the bare header back, and so do some that are overloaded or do not serve us. Nothing that holds of a name is
+/// taken from it: whoever guesses id and port could otherwise say it of any.
+fn without_question(rcode: u16) -> Verdict {
+    match rcode {
+        0 | 3 => Verdict::Stray("an answer without its question"),
+        1 | 4 => Verdict::NotUnderstood(rcode),
+        2 => Verdict::ServFail,
+        5 => Verdict::Refused,
+        other => Verdict::OtherCode(other),
     }
 }
 

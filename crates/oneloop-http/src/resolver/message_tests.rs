@@ -118,7 +118,7 @@ fn records_of_other_names_and_classes_are_no_answer() {
         .record(3, ASKED, A, 3, 300, &[192, 0, 2, 67])
         .record(3, ASKED, A, 0x8001, 300, &[192, 0, 2, 68])
         .record(5, ASKED, A, IN, 300, &[192, 0, 2, 69]);
-    assert_eq!(message.verdict(&query), Verdict::NoData { ttl: None });
+    assert_eq!(message.verdict(&query), Verdict::NoData { ttl: None, alias: None });
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn response_codes() {
     let code = |code: u16| Message::to(&query, code).verdict(&query);
     assert_eq!(code(1), Verdict::NotUnderstood(1));
     assert_eq!(code(2), Verdict::ServFail);
-    assert_eq!(code(3), Verdict::NxDomain { ttl: None });
+    assert_eq!(code(3), Verdict::NxDomain { ttl: None, alias: None });
     assert_eq!(code(4), Verdict::NotUnderstood(4));
     assert_eq!(code(5), Verdict::Refused);
     assert_eq!(code(9), Verdict::OtherCode(9));
@@ -164,15 +164,30 @@ fn response_codes() {
 }
 
 #[test]
+fn a_message_without_a_question_may_say_that_the_server_fails_and_nothing_of_a_name() {
+    let query = ask();
+    let bare = |code: u8| query.check(&[0xBE, 0xEF, 0x81, 0x80 | code, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(bare(1), Verdict::NotUnderstood(1));
+    assert_eq!(bare(2), Verdict::ServFail);
+    assert_eq!(bare(4), Verdict::NotUnderstood(4));
+    assert_eq!(bare(5), Verdict::Refused);
+    assert_eq!(bare(9), Verdict::OtherCode(9));
+    assert!(is_stray(&bare(0)), "an answer");
+    assert!(is_stray(&bare(3)), "that a name does not exist");
+    let others_id = [0xBE, 0xEE, 0x81, 0x82, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert!(is_stray(&query.check(&others_id)), "of another query");
+}
+
+#[test]
 fn negative_answers_and_how_long_they_hold() {
     let query = ask();
     let nothing = Message::to(&query, 0).soa(900, 60).verdict(&query);
-    assert_eq!(nothing, Verdict::NoData { ttl: Some(60) });
+    assert_eq!(nothing, Verdict::NoData { ttl: Some(60), alias: None });
     let no_name = Message::to(&query, 3).soa(30, 60).verdict(&query);
-    assert_eq!(no_name, Verdict::NxDomain { ttl: Some(30) });
+    assert_eq!(no_name, Verdict::NxDomain { ttl: Some(30), alias: None });
     // An address with NXDOMAIN contradicts itself; the code counts.
     let odd = Message::to(&query, 3).answer(ASKED, A, 1, &[192, 0, 2, 1]).verdict(&query);
-    assert_eq!(odd, Verdict::NxDomain { ttl: None });
+    assert_eq!(odd, Verdict::NxDomain { ttl: None, alias: None });
     // Nothing, from a server that neither knows the zone nor asks others.
     let mut lame = Message::to(&query, 0);
     lame.0[3] = 0;
@@ -199,9 +214,9 @@ fn aliases_within_an_answer() {
     let dangling = Message::to(&query, 0).answer(ASKED, CNAME, 100, &wire("far.example.net"));
     assert_eq!(dangling.verdict(&query), Verdict::Alias(wire_name("far.example.net")));
     let complete = dangling.soa(50, 60);
-    assert_eq!(complete.verdict(&query), Verdict::NoData { ttl: Some(50) });
+    assert_eq!(complete.verdict(&query), Verdict::NoData { ttl: Some(50), alias: Some(wire_name("far.example.net")) });
     let no_target = Message::to(&query, 3).answer(ASKED, CNAME, 10, &wire("gone.example")).soa(50, 60);
-    assert_eq!(no_target.verdict(&query), Verdict::NxDomain { ttl: Some(10) });
+    assert_eq!(no_target.verdict(&query), Verdict::NxDomain { ttl: Some(10), alias: Some(wire_name("gone.example")) });
 }
 
 #[test]
@@ -244,7 +259,7 @@ fn malformed_names() {
     let label = [&[63_u8][..], &[b'a'; 63]].concat();
     let full = [&label[..], &label, &label, &[61], &[b'a'; 61], &[0]].concat();
     assert_eq!(full.len(), 255);
-    assert_eq!(named(&full), Verdict::NoData { ttl: None });
+    assert_eq!(named(&full), Verdict::NoData { ttl: None, alias: None });
     let over = [&label[..], &label, &label, &[62], &[b'a'; 62], &[0]].concat();
     assert!(is_malformed(&named(&over)), "256 octets");
     // 250 octets, then a pointer to 13 more.

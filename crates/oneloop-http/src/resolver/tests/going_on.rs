@@ -167,6 +167,51 @@ fn aliases_across_answers_are_followed_and_end() {
 }
 
 #[test]
+fn the_name_that_an_alias_leads_to_is_told_when_it_is_the_one_that_is_missing() {
+    run(async {
+        const GONE: (u16, &[u8]) = (CNAME, b"\x04gone\x07example\x00");
+        let server = NameServer::start(|asked| match asked.name.as_str() {
+            "at-once.example" => vec![Send(asked.reply(NXDOMAIN, &[GONE]))],
+            "later.example" => vec![Send(asked.reply(0, &[GONE]))],
+            "gone.example" => vec![Send(asked.reply(NXDOMAIN, &[]))],
+            "empty.example" => vec![Send(asked.reply(0, &[(CNAME, b"\x04void\x07example\x00")]))],
+            _ => vec![Send(asked.reply(0, &[]))],
+        })?;
+        let resolver = server.resolver();
+        let sentence = async |name, family| resolver.resolve(name, family).await.unwrap_err().to_string();
+        for name in ["at-once.example", "later.example"] {
+            assert_eq!(
+                sentence(name, Family::Any).await,
+                format!(
+                    "no address for {name}: the name {name} is an alias of gone.example, which does not exist (NXDOMAIN)"
+                )
+            );
+        }
+        let alias = "no address for empty.example: the name empty.example is an alias of void.example, which has";
+        assert_eq!(sentence("empty.example", Family::Any).await, format!("{alias} neither AAAA nor A records"));
+        assert_eq!(sentence("empty.example", Family::V4).await, format!("{alias} no A record"));
+        Ok(())
+    });
+}
+
+#[test]
+fn an_error_without_its_question_is_the_servers_answer() {
+    run(async {
+        for (code, expected) in [(SERVFAIL, ResolveErrorKind::ServFail), (REFUSED, ResolveErrorKind::Refused)] {
+            let server = NameServer::start(move |asked| {
+                let mut header = asked.reply(code, &[]);
+                header.truncate(12);
+                header[5] = 0;
+                vec![Send(header)]
+            })?;
+            // Half a minute for each server, which nobody waits for.
+            assert_eq!(kind(server.resolver().resolve("www.example", Family::Any).await), expected);
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_tcp_server_that_closes_early_or_lies_about_the_length_is_an_error_of_that_server() {
     run(async {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
