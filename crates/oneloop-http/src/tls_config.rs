@@ -204,9 +204,16 @@ fn crls(sources: &[Pem]) -> Result<Vec<CertificateRevocationListDer<'static>>> {
         for list in CertificateRevocationListDer::pem_slice_iter(&bytes) {
             lists.push(list.map_err(|error| unusable(format!("{name} is not valid PEM: {error}")))?);
         }
-        if lists.len() == before {
+        let new = lists.get(before..).unwrap_or_default();
+        if new.is_empty() {
             return Err(unusable(format!("{name} holds no revocation list (expected PEM, BEGIN X509 CRL)")));
         }
+        // The library reads them when a verifier is made, which would be at the first https URL.
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(bundled_roots()), Arc::new(provider()));
+        verifier
+            .with_crls(new.iter().cloned())
+            .build()
+            .map_err(|error| unusable(format!("{name} holds a revocation list that cannot be used: {error}")))?;
     }
     Ok(lists)
 }

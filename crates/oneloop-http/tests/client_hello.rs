@@ -192,6 +192,7 @@ fn an_oversized_chain_is_bounded() {
             assert_eq!(outcome.is_ok(), accepted, "{copies} certificates too many");
             if let Err(error) = outcome {
                 assert_eq!(error.kind(), ErrorKind::TlsHandshake, "{error}");
+                assert!(error.message().contains("a TLS handshake message (its chain of certificates?)"), "{error}");
             }
         });
     }

@@ -103,6 +103,7 @@ fn files_that_cannot_be_used_are_named() {
         (new().identity_file(&missing, None), "/nowhere/at-all.pem"),
         (new().crl_file(&missing), "/nowhere/at-all.pem"),
         (new().crl_file(&chain_file), "no revocation list"),
+        (new().crl_pem("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"), "a revocation list that cannot"),
         (new().extra_ca_file(&key_file), "no certificate"),
         (new().ca_file("/"), "cannot read"),
         (new().server_name("not a name"), "not a name"),
@@ -133,6 +134,23 @@ fn a_certificate_on_a_revocation_list_is_refused_with_its_chain() {
             });
         }
     }
+}
+
+/// The list names the issuer, and somebody else has signed it.
+#[test]
+fn a_forged_revocation_list_is_told_as_that_and_its_kind_is_that_of_the_report() {
+    let (authority, forger) = (Authority::new(), Authority::new());
+    let (config, ca) = (authority.server(&["example.org"], |_| ()).build(), authority.root_pem.clone());
+    let list = forger.revocation_list(77);
+    virtually(async move {
+        let exchange = Exchange::new();
+        let session = session_to(config).ca_pem(ca).crl_pem(list).build().unwrap();
+        let error = session.get(URL).exchange(&exchange).send().await.unwrap_err();
+        assert!(error.message().contains("the list given for its issuer is not signed by that issuer"), "{error}");
+        let told = (error.kind(), error.detail().to_owned());
+        assert_eq!(told, (ErrorKind::TlsUntrusted, "InvalidCertRevocationList".to_owned()));
+        assert_eq!(exchange.hops()[0].tls.as_ref().unwrap().verify_error, Some(told));
+    });
 }
 
 #[test]
@@ -372,6 +390,84 @@ fn a_server_without_the_key_of_its_certificate_has_a_bad_signature() {
             assert!(!tls.verified && tls.chain.len() == 2);
             assert_eq!(tls.verify_error.as_ref().unwrap().0, ErrorKind::TlsBadSignature);
         });
+    }
+}
+
+/// An RSA key of so many bits, to be certified; nobody has its private half.
+struct RsaKey(Vec<u8>);
+
+impl RsaKey {
+    fn of_bits(bits: usize) -> RsaKey {
+        let modulus = [&[0x00, 0x80][..], &vec![1; bits / 8 - 1]].concat();
+        let length = |bytes: usize| (bytes as u16).to_be_bytes();
+        let mut der = vec![0x30, 0x82];
+        der.extend(length(modulus.len() + 9));
+        der.extend([0x02, 0x82]);
+        der.extend(length(modulus.len()));
+        der.extend(modulus);
+        der.extend([0x02, 0x03, 1, 0, 1]);
+        RsaKey(der)
+    }
+}
+
+impl rcgen::PublicKeyData for RsaKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_RSA_SHA256
+    }
+}
+
+/// Signs as such a key would, as far as its sort goes.
+#[derive(Clone, Copy, Debug)]
+struct RsaSigner(rustls::SignatureScheme);
+
+impl rustls::sign::SigningKey for RsaSigner {
+    fn choose_scheme(&self, _: &[rustls::SignatureScheme]) -> Option<Box<dyn rustls::sign::Signer>> {
+        Some(Box::new(*self))
+    }
+
+    fn algorithm(&self) -> rustls::SignatureAlgorithm {
+        rustls::SignatureAlgorithm::RSA
+    }
+}
+
+impl rustls::sign::Signer for RsaSigner {
+    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, rustls::Error> {
+        Ok(vec![1; 128])
+    }
+
+    fn scheme(&self) -> rustls::SignatureScheme {
+        self.0
+    }
+}
+
+/// Nothing that such a key has signed verifies, which looks like a forgery.
+#[test]
+fn an_rsa_key_that_is_too_short_is_told_with_its_bits() {
+    let authority = Authority::new();
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        for (bits, detail, sentence) in [
+            (1024, "KeySize", "whose RSA key has 1024 bits"),
+            (16384, "KeySize", "whose RSA key has 16384 bits"),
+            (2048, "BadSignature", "a signature that does not verify"),
+        ] {
+            let mut setup = authority.server_with_key(&["example.org"], &RsaKey::of_bits(bits));
+            setup.versions = vec![version];
+            let config = setup.build_with(Arc::new(RsaSigner(rustls::SignatureScheme::RSA_PSS_SHA256)));
+            let ca = authority.root_pem.clone();
+            virtually(async move {
+                let exchange = Exchange::new();
+                let session = session_to(config).ca_pem(ca).build().unwrap();
+                let error = session.get(URL).exchange(&exchange).send().await.unwrap_err();
+                let told = (error.kind(), error.detail().to_owned());
+                assert_eq!(told, (ErrorKind::TlsBadSignature, detail.to_owned()), "{error}");
+                assert!(error.message().contains(sentence), "{error}");
+                assert_eq!(exchange.hops()[0].tls.as_ref().unwrap().verify_error, Some(told));
+            });
+        }
     }
 }
 

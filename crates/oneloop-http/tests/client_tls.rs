@@ -238,6 +238,8 @@ fn what_is_no_tls_is_a_prompt_error() {
         (b"HTTP/1.1 400 Bad", false, "PlainHttp"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", true, "InvalidMessage"),
         (b"\0\0\0\0\0\0\0\0", true, "InvalidMessage"),
+        // This is TLS, and one octet longer than a record may be.
+        (b"\x16\x03\x03\x48\x01", false, "MessageTooLarge"),
         (b"\x15\x03\x03\0\x02\x02\x28", false, "HandshakeFailure"),
         (b"", true, "Closed"),
         (b"\x15\x03\x03\0", true, "Closed"),
@@ -262,6 +264,12 @@ fn what_is_no_tls_is_a_prompt_error() {
                 (ErrorKind::TlsHandshake, detail, Some(Phase::Tls)),
                 "{error}"
             );
+            let sentence = match detail {
+                "InvalidMessage" => "is not TLS (is this an http port?)",
+                "MessageTooLarge" => "the server sent a TLS record that is larger than TLS allows",
+                _ => "",
+            };
+            assert!(error.message().ends_with(sentence), "{error}");
         });
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Debug;
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::{AlertDescription, CertRevocationListError, CertificateError, InvalidMessage};
 
 use crate::error::{Error, ErrorKind};
 
@@ -34,6 +34,7 @@ pub(super) fn verify_error(error: &rustls::Error, chain: &[Box<[u8]>]) -> (Error
         CertificateError::NotValidForNameContext { .. } => "NotValidForName".into(),
         CertificateError::InvalidPurposeContext { .. } => "InvalidPurpose".into(),
         CertificateError::UnknownIssuer => where_it_ends(chain).into(),
+        CertificateError::BadSignature if unusable_rsa_key(chain).is_some() => "KeySize".into(),
         CertificateError::Other(other) => match format!("{:?}", other.0) {
             // What `openssl req -x509` makes unless told otherwise is marked as a CA's.
             name if name == "CaUsedAsEndEntity" && is_self_signed(chain) => "SelfSigned".into(),
@@ -65,6 +66,7 @@ pub(super) fn bad_certificate(error: &rustls::Error, chain: &[Box<[u8]>]) -> Err
         (ErrorKind::TlsNotYetValid, _) => "a certificate that is not valid yet (is this machine's clock right?)",
         (ErrorKind::TlsWrongHost, _) => "a certificate for other names",
         (ErrorKind::TlsRevoked, _) => "a certificate that has been revoked",
+        (ErrorKind::TlsBadSignature, "KeySize") => return bad_key_size(error, chain),
         (ErrorKind::TlsBadSignature, _) => "a signature that does not verify",
         (_, "SelfSigned") => {
             "a certificate that it has signed itself (if it is the right one, trust it as a CA; one that is marked as a \
@@ -94,8 +96,33 @@ pub(super) fn bad_certificate(error: &rustls::Error, chain: &[Box<[u8]>]) -> Err
     Error::new(kind, format!("the server showed {what}")).with_detail(detail).with_source(error.clone())
 }
 
-/// An error of rustls in our words. `established`: whether it came after the handshake.
-pub(super) fn tls_error(error: &rustls::Error, established: bool) -> Error {
+/// What is verified with an RSA key of a size that rustls takes no signature of looks forged to it.
+fn bad_key_size(error: &rustls::Error, chain: &[Box<[u8]>]) -> Error {
+    let (depth, bits) = unusable_rsa_key(chain).unwrap_or_default();
+    let whose = if depth == 0 { "a certificate" } else { "a chain with an issuer's certificate" };
+    let message = format!(
+        "the server showed {whose} whose RSA key has {bits} bits, with which nothing can be verified: at least 2048 and \
+         at most 8192 are taken (it needs a new key and certificate)"
+    );
+    Error::new(ErrorKind::TlsBadSignature, message).with_detail("KeySize").with_source(error.clone())
+}
+
+/// A revocation list that was given for the issuer of a certificate, and that cannot be relied on.
+pub(super) fn bad_revocation_list(error: &rustls::Error, reason: &CertRevocationListError) -> Error {
+    let why = match reason {
+        CertRevocationListError::BadSignature => "is not signed by that issuer".to_owned(),
+        CertRevocationListError::IssuerInvalidForCrl => "comes from one that may not sign such lists".to_owned(),
+        reason => format!("cannot be used ({})", variant(reason)),
+    };
+    let message = format!(
+        "whether the server's certificate has been revoked cannot be told: the list given for its issuer {why}"
+    );
+    Error::new(ErrorKind::TlsUntrusted, message).with_detail(variant(error)).with_source(error.clone())
+}
+
+/// An error of rustls in our words. `established`: whether it came after the handshake; `unheard`: whether nothing of TLS
+/// had come before.
+pub(super) fn tls_error(error: &rustls::Error, established: bool, unheard: bool) -> Error {
     let source = error.clone();
     match error {
         rustls::Error::AlertReceived(alert) => {
@@ -106,9 +133,25 @@ pub(super) fn tls_error(error: &rustls::Error, established: bool) -> Error {
             };
             Error::new(kind, message).with_detail(format!("{alert:?}")).with_source(source)
         }
-        rustls::Error::InvalidMessage(_) if !established => {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion)
+            if unheard =>
+        {
             let message = "what the server answered is not TLS (is this an http port?)";
             Error::new(ErrorKind::TlsHandshake, message).with_detail(variant(error)).with_source(source)
+        }
+        rustls::Error::InvalidMessage(
+            reason @ (InvalidMessage::MessageTooLarge
+            | InvalidMessage::HandshakePayloadTooLarge
+            | InvalidMessage::CertificatePayloadTooLarge),
+        ) => {
+            let (kind, what) = match reason {
+                _ if established => (ErrorKind::Receive, "a TLS record that is larger than TLS allows"),
+                InvalidMessage::MessageTooLarge => {
+                    (ErrorKind::TlsHandshake, "a TLS record that is larger than TLS allows")
+                }
+                _ => (ErrorKind::TlsHandshake, "a TLS handshake message (its chain of certificates?) of over 64 KB"),
+            };
+            Error::new(kind, format!("the server sent {what}")).with_detail(variant(reason)).with_source(source)
         }
         _ if established => Error::new(ErrorKind::Receive, format!("the TLS connection broke: {error}"))
             .with_detail(variant(error))
@@ -134,22 +177,46 @@ pub(super) fn about_client_cert(alert: AlertDescription, asked: bool) -> bool {
 /// Whether issuer and subject of a certificate are one. Only for the words of a message: what is trusted is decided by
 /// rustls alone. Anything odd is a no.
 fn is_self_issued(certificate: &[u8]) -> bool {
-    let fields = || {
-        let (_, certificate, _) = der_value(certificate)?;
-        let (_, mut body, _) = der_value(certificate)?;
-        let mut parts = Vec::new();
-        while parts.len() < 5 {
-            let (tag, value, rest) = der_value(body)?;
-            body = rest;
-            // Version, which may be absent, is the only one that is tagged.
-            if tag != 0xA0 {
-                parts.push(value);
-            }
+    fields(certificate).is_some_and(|[_, _, issuer, _, subject, _]| issuer == subject)
+}
+
+/// The first certificate with an RSA key of a size of which no signature is taken: its place in the chain, and the bits.
+/// Only for the words of a message, too.
+fn unusable_rsa_key(chain: &[Box<[u8]>]) -> Option<(usize, usize)> {
+    let sizes = chain.iter().enumerate().filter_map(|(depth, certificate)| Some((depth, rsa_bits(certificate)?)));
+    sizes.into_iter().find(|(_, bits)| !(2048..=8192).contains(bits))
+}
+
+/// How long the RSA key of a certificate is; `None` where it has another, or cannot be read.
+fn rsa_bits(certificate: &[u8]) -> Option<usize> {
+    const RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 1]; // 1.2.840.113549.1.1.1
+    let [.., key] = fields(certificate)?;
+    let (_, algorithm, key) = der_value(key)?;
+    let (_, name, _) = der_value(algorithm)?;
+    let (_, bits, _) = der_value(key)?;
+    // No unused bits; then modulus and exponent.
+    let (_, key, _) = der_value(bits.strip_prefix(&[0])?)?;
+    let (_, modulus, _) = der_value(key)?;
+    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+    let modulus = modulus.get(zeros..)?;
+    let first = modulus.first()?.leading_zeros() as usize;
+    (name == RSA).then_some(modulus.len() * 8 - first)
+}
+
+/// The first fields of a certificate: serial number, algorithm, issuer, validity, subject, public key.
+fn fields(certificate: &[u8]) -> Option<[&[u8]; 6]> {
+    let (_, certificate, _) = der_value(certificate)?;
+    let (_, mut body, _) = der_value(certificate)?;
+    let mut fields = [&[][..]; 6];
+    for field in &mut fields {
+        let (tag, mut value, mut rest) = der_value(body)?;
+        // Version, which may be absent, is the only one that is tagged.
+        if tag == 0xA0 {
+            (_, value, rest) = der_value(rest)?;
         }
-        Some(parts)
-    };
-    // Serial number, algorithm, issuer, validity, subject.
-    matches!(fields().as_deref(), Some([_, _, issuer, _, subject]) if issuer == subject)
+        (*field, body) = (value, rest);
+    }
+    Some(fields)
 }
 
 /// The first value in DER: its tag, its content, and what follows it.

@@ -25,7 +25,7 @@ use rustls::{CipherSuite, ClientConfig};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::TlsInfo;
-use faults::{about_client_cert, bad_certificate, tls_error, verify_error};
+use faults::{about_client_cert, bad_certificate, bad_revocation_list, tls_error, verify_error};
 use records::{append, encode};
 pub(crate) use verifier::{CapturingVerifier, ClientIdentity};
 
@@ -90,7 +90,7 @@ impl TlsSession {
         out: &mut Vec<u8>,
     ) -> Result<TlsSession> {
         let connection =
-            UnbufferedClientConnection::new(config.clone(), name).map_err(|error| tls_error(&error, false))?;
+            UnbufferedClientConnection::new(config.clone(), name).map_err(|error| tls_error(&error, false, false))?;
         let mut session = TlsSession {
             connection,
             partial: Vec::new(),
@@ -192,7 +192,8 @@ impl TlsSession {
                     .with_detail(format!("{alert:?}"))
                     .with_source(error.clone())
             }
-            _ => tls_error(error, self.established),
+            rustls::Error::InvalidCertRevocationList(reason) => bad_revocation_list(error, reason),
+            _ => tls_error(error, self.established, self.is_unheard()),
         }
     }
 

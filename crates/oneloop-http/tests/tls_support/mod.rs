@@ -97,6 +97,16 @@ impl Authority {
         }
     }
 
+    /// As [`server`](Self::server), with a certificate for another's key.
+    pub(crate) fn server_with_key(&self, names: &[&str], key: &impl rcgen::PublicKeyData) -> ServerSetup {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let params = CertificateParams::new(names).unwrap();
+        let leaf = params.signed_by(key, &self.intermediate).unwrap();
+        let mut setup = self.server(&["unused"], |_| ());
+        setup.chain[0] = leaf.der().clone();
+        setup
+    }
+
     /// A server whose certificate is signed by an authority under the intermediate.
     pub(crate) fn server_below(&self, names: &[&str]) -> ServerSetup {
         let key = KeyPair::generate().unwrap();
@@ -184,7 +194,12 @@ impl ServerSetup {
 
     /// As [`build`](Self::build), though the key may be another's.
     pub(crate) fn build_unchecked(self) -> Arc<ServerConfig> {
-        let key = provider().key_provider.load_private_key(self.key).unwrap();
+        let key = provider().key_provider.load_private_key(self.key.clone_key()).unwrap();
+        self.build_with(key)
+    }
+
+    /// As [`build_unchecked`](Self::build_unchecked), with what signs in place of the key.
+    pub(crate) fn build_with(self, key: Arc<dyn rustls::sign::SigningKey>) -> Arc<ServerConfig> {
         let resolver = rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(self.chain, key));
         let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&self.versions).unwrap();
         Arc::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)))
