@@ -24,7 +24,7 @@ use crate::proto::Headers;
 use crate::proxy::{NoProxy, Proxy, tunnel};
 use crate::race::{AddressChoice, could_not_connect, race};
 use crate::resolver::{Family, ResolveErrorKind, Resolved, Resolver};
-use crate::timeouts::{Timeouts, within};
+use crate::timeouts::{Limit, Timeouts, within};
 use crate::timings::Phase;
 use crate::tls_config::TlsConfig;
 use crate::wire::{Io, Stream, Wire};
@@ -367,7 +367,7 @@ impl Connector {
     /// a cancellation.
     pub(crate) async fn resolve_late(&self, name: &str, family: Family) -> Result<Vec<IpAddr>> {
         let search = self.resolver.resolve(name, family);
-        match within(LATE_FAMILY, ErrorKind::ResolveTimeout, "resolving the name", search).await {
+        match within(Limit::of(LATE_FAMILY), ErrorKind::ResolveTimeout, "resolving the name", search).await {
             Ok(resolved) => Ok(resolved.addresses),
             Err(error) if error.is_cancelled() => Err(error),
             Err(_) => Ok(Vec::new()),

@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Exchange;
 use crate::pool::Idle;
 use crate::proto::{Event, Framing, Headers, ResponseHead, ResponseReader};
-use crate::timeouts::within;
+use crate::timeouts::{Limit, within};
 use crate::timings::Phase;
 use crate::wire::{Input, Wire};
 
@@ -223,7 +223,8 @@ impl Incoming {
         self.early = Vec::new();
         if self.session.0.keepalive && !self.is_done() {
             // The redirect stands, however its body ends; a slow one is not worth waiting for.
-            let drained = Box::pin(within(MAX_DRAIN_TIME, ErrorKind::Timeout, "a redirect's body", self.drain())).await;
+            let limit = Limit::of(MAX_DRAIN_TIME);
+            let drained = Box::pin(within(limit, ErrorKind::Timeout, "a redirect's body", self.drain())).await;
             if let Err(error) = drained
                 && error.is_cancelled()
             {

@@ -26,7 +26,7 @@ use crate::proto::{self, BodyLength, Headers, RequestHead};
 use crate::redirect;
 use crate::response::Response;
 use crate::target;
-use crate::timeouts;
+use crate::timeouts::{self, Limit};
 use crate::timings::Phase;
 
 /// See [`RequestBuilder::send`].
@@ -190,7 +190,7 @@ async fn head_within(limit: Duration, incoming: &mut Incoming) -> Result<()> {
         let Some(timer) = &mut timer else { return Poll::Pending };
         timer.as_mut().poll(cx).map(|passed| {
             passed?;
-            Err(timeouts::over(limit, ErrorKind::TtfbTimeout, "the first byte of a response"))
+            Err(timeouts::over(Limit::of(limit), ErrorKind::TtfbTimeout, "the first byte of a response"))
         })
     })
     .await

@@ -31,26 +31,48 @@ pub struct Timeouts {
 
 impl Timeouts {
     /// What is left at `now` for resolving, in a hop that has begun at `begun`.
-    pub(crate) fn resolve_left(&self, begun: Instant, now: Instant) -> Option<Duration> {
+    pub(crate) fn resolve_left(&self, begun: Instant, now: Instant) -> Option<Limit> {
         self.left(self.resolve, begun, now)
     }
 
     /// What is left for connecting.
-    pub(crate) fn connect_left(&self, begun: Instant, now: Instant) -> Option<Duration> {
+    pub(crate) fn connect_left(&self, begun: Instant, now: Instant) -> Option<Limit> {
         self.left(None, begun, now)
     }
 
     /// What is left for TLS.
-    pub(crate) fn tls_left(&self, begun: Instant, now: Instant) -> Option<Duration> {
+    pub(crate) fn tls_left(&self, begun: Instant, now: Instant) -> Option<Limit> {
         self.left(self.tls, begun, now)
     }
 
-    fn left(&self, own: Option<Duration>, begun: Instant, now: Instant) -> Option<Duration> {
-        let whole = self.connect.map(|limit| limit.saturating_sub(now.saturating_duration_since(begun)));
+    fn left(&self, own: Option<Duration>, begun: Instant, now: Instant) -> Option<Limit> {
+        let own = own.map(Limit::of);
+        let whole = self.connect.map(|limit| {
+            let left = limit.saturating_sub(now.saturating_duration_since(begun));
+            Limit { left, asked: limit, is_shared: true }
+        });
         match (own, whole) {
-            (Some(own), Some(whole)) => Some(own.min(whole)),
+            (Some(own), Some(whole)) => Some(if whole.left < own.left { whole } else { own }),
             (one, other) => one.or(other),
         }
+    }
+}
+
+/// A time limit under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    /// What is left of it.
+    left: Duration,
+    /// What was asked for, which is what a person is told.
+    asked: Duration,
+    /// Whether it is the one for all of connecting.
+    is_shared: bool,
+}
+
+impl Limit {
+    /// One that begins now.
+    pub(crate) fn of(limit: Duration) -> Limit {
+        Limit { left: limit, asked: limit, is_shared: false }
     }
 }
 
@@ -59,12 +81,12 @@ impl Timeouts {
 /// Not [`oneloop::wait_for`], which cancels its own task to end it: whatever is cancelled in here was cancelled by the
 /// caller, and goes up as it is.
 pub(crate) async fn within<T>(
-    limit: Duration,
+    limit: Limit,
     kind: ErrorKind,
     doing: &str,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let (mut work, mut timer) = (pin!(work), pin!(oneloop::sleep(limit)));
+    let (mut work, mut timer) = (pin!(work), pin!(oneloop::sleep(limit.left)));
     poll_fn(|cx| {
         if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
             return Poll::Ready(outcome);
@@ -78,6 +100,7 @@ pub(crate) async fn within<T>(
 }
 
 /// The error of a limit that has struck.
-pub(crate) fn over(limit: Duration, kind: ErrorKind, doing: &str) -> Error {
-    Error::new(kind, format!("{doing} was not done within {limit:?}"))
+pub(crate) fn over(limit: Limit, kind: ErrorKind, doing: &str) -> Error {
+    let of = if limit.is_shared { " (the limit for name, connection and TLS together)" } else { "" };
+    Error::new(kind, format!("{doing} was not done within {:?}{of}", limit.asked))
 }

@@ -69,6 +69,25 @@ fn each_phase_has_a_limit_with_a_kind_of_its_own() {
     }
 }
 
+/// Of the limit for all of connecting, less is left for its later parts.
+#[test]
+fn the_sentence_of_a_limit_has_what_was_asked_for_and_not_what_was_left() {
+    let timeouts = |connect, tls| Timeouts { connect, tls, ..Timeouts::default() };
+    let together = "(the limit for name, connection and TLS together)";
+    for (timeouts, scheme, sentence) in [
+        (timeouts(Some(ms(9)), None), "http", format!("resolving the name was not done within 9ms {together}")),
+        (timeouts(Some(ms(29)), None), "http", format!("connecting was not done within 29ms {together}")),
+        (timeouts(Some(ms(50)), None), "https", format!("the TLS handshake was not done within 50ms {together}")),
+        (timeouts(Some(ms(60)), Some(ms(25))), "https", "the TLS handshake was not done within 25ms".into()),
+    ] {
+        virtually(async move {
+            let session = slow().timeouts(timeouts).build().unwrap();
+            let error = session.get(&format!("{scheme}://example.org/")).send().await.unwrap_err();
+            assert!(error.message().ends_with(&sentence), "{error}");
+        });
+    }
+}
+
 #[test]
 fn a_cancellation_inside_a_limit_is_a_cancellation() {
     let everything =
