@@ -39,7 +39,10 @@ fn resolve(value: &[u8], from: &Url) -> Result<Rc<Url>> {
         return Err(bad(&why));
     }
     let mut url = from.join(&text_of(value)).map_err(|error| bad(&error))?;
-    target::check(&url)?;
+    target::check(&url).map_err(|error| {
+        let from = target::shown(from.as_str());
+        error.in_context(format_args!("{from} redirects to what cannot be followed"))
+    })?;
     if url.fragment().is_none() {
         url.set_fragment(from.fragment()); // RFC 9110, 10.2.2: the fragment is inherited
     }

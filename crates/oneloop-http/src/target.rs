@@ -69,8 +69,10 @@ pub(crate) fn check(url: &Url) -> Result<()> {
         Err(Error::new(ErrorKind::BadUrl, message).with_detail(detail))
     };
     if !matches!(url.scheme(), "http" | "https") {
-        let message =
-            format!("{:?} has the scheme {}; only http and https can be requested", shown(url.as_str()), url.scheme());
+        let (scheme, shown) = (url.scheme(), shown(url.as_str()));
+        // Where the user information is cut off, the scheme may go with it.
+        let shown = if shown.starts_with(&format!("{scheme}:")) { shown } else { format!("{scheme}:…@{shown}") };
+        let message = format!("{shown:?} has the scheme {scheme}; only http and https can be requested");
         return Err(Error::new(ErrorKind::UnsupportedScheme, message).with_detail(url.scheme().to_owned()));
     }
     match url.host() {
@@ -227,6 +229,7 @@ mod tests {
             "http://me:hunter2@a..b/",
             "ftp://me:hunter2@a/",
             "me:hunter2@a/b@c",
+            "mailto:hunter2@a",
         ] {
             let message = parse_url(text).unwrap_err().to_string();
             assert!(!message.contains("hunter2"), "{message}");
@@ -234,6 +237,16 @@ mod tests {
         assert_eq!(shown("http://me:pw@a/b@c"), "http://a/b@c");
         assert_eq!(shown("http://a/b@c"), "http://a/b@c");
         assert_eq!(shown(&"é".repeat(300)).chars().count(), 201);
+    }
+
+    #[test]
+    fn a_scheme_that_is_refused_is_told_with_what_it_is_the_scheme_of() {
+        let message = |text| parse_url(text).unwrap_err().to_string();
+        assert_eq!(
+            message("mailto:me@example.org"),
+            "\"mailto:…@example.org\" has the scheme mailto; only http and https can be requested"
+        );
+        assert_eq!(message("ftp://a/b"), "\"ftp://a/b\" has the scheme ftp; only http and https can be requested");
     }
 
     #[test]

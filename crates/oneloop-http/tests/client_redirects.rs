@@ -165,6 +165,26 @@ fn what_cannot_be_followed_is_an_error_that_keeps_the_response() {
 }
 
 #[test]
+fn a_location_of_another_scheme_is_told_with_where_it_stood_and_without_what_may_be_a_password() {
+    for (location, shown) in
+        [("mailto:a@b", "mailto:…@b"), ("ftp://me:hunter2@b/", "ftp://b/"), ("me:hunter2@b", "me:…@b")]
+    {
+        virtually(async move {
+            let (builder, _) = answering(vec![redirect(302, location)]);
+            let error = builder.build().unwrap().get("http://a/").send().await.unwrap_err();
+            let scheme = location.split(':').next().unwrap();
+            assert_eq!(
+                error.message(),
+                format!(
+                    "http://a/ redirects to what cannot be followed: \"{shown}\" has the scheme {scheme}; only http and \
+                     https can be requested"
+                )
+            );
+        });
+    }
+}
+
+#[test]
 fn two_locations_that_differ_are_not_followed_and_two_that_do_not_are_one() {
     let answer =
         |second| format!("HTTP/1.1 302 Found\r\nLocation: /x\r\nlocation: {second}\r\nContent-Length: 0\r\n\r\n");
