@@ -108,7 +108,7 @@ impl Prober {
             Err(error) if error.is_cancelled() => return Err(oneloop::Error::Cancelled),
             Err(error) => {
                 let hops = exchange.hops();
-                (Some(failure(&error, limit, hops.last(), self.spec.tls.server_name.as_deref())), None)
+                (Some(failure(&error, limit, hops.last(), &self.spec)), None)
             }
             Ok(read) => (self.spec.expect.judge(exchange, &read.body, self.spec.redirects.is_some()), read.sha256),
         };
@@ -255,21 +255,27 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
     written.map_err(|error| format!("the header '{name}' cannot be sent: {error}"))
 }
 
-/// The request failed: in which words is that reported? `name` is the one that was verified, if it is not the URL's host.
-fn failure(error: &Error, limit: Duration, hop: Option<&Hop>, name: Option<&str>) -> Failure {
+/// The request failed: in which words is that reported?
+fn failure(error: &Error, limit: Duration, hop: Option<&Hop>, spec: &Spec) -> Failure {
     let phase = error.phase().or(hop.map(|hop| hop.clock.last()));
-    let certificate = hop.and_then(|hop| refused_certificate(error, hop, name));
+    let certificate = hop.and_then(|hop| refused_certificate(error, hop, spec.tls.server_name.as_deref()));
     let message = match (error.kind(), phase, certificate) {
         (_, _, Some(sentence)) => sentence,
         (ErrorKind::Timeout, Some(phase), _) => {
             format!("no result within {}: time ran out {}", seconds(limit), doing(phase))
         }
+        (ErrorKind::TooLarge, ..) if matches!(error.detail(), "body-too-large" | "DecodedTooLarge") => format!(
+            "{} of {} bytes (--max-filesize, or in a module body_size_limit, sets another)",
+            error.message(),
+            spec.largest_body
+        ),
         _ => escape::text_without_secrets(error.message()).into_owned(),
     };
     Failure { kind: error.kind().as_str(), detail: error.detail().to_owned(), message, phase: phase.map(Phase::as_str) }
 }
 
-/// What is wrong with the certificate that was shown, in a short sentence, where its own facts tell.
+/// What is wrong with the certificate that was shown, in a short sentence, where its own facts tell. `name` is the one that
+/// was verified, if it is not the URL's host.
 fn refused_certificate(error: &Error, hop: &Hop, name: Option<&str>) -> Option<String> {
     let chain = &hop.tls.as_ref()?.chain;
     let leaf = Certificate::read(chain.first()?);
@@ -300,14 +306,7 @@ fn refused_certificate(error: &Error, hop: &Hop, name: Option<&str>) -> Option<S
             let (depth, certificate) = first(&|certificate| certificate.not_before.is_some_and(|begin| begin > now))?;
             format!("{} is valid from {} on, not yet", named(depth, &certificate), day(certificate.not_before?))
         }
-        ErrorKind::TlsWrongHost => {
-            let host = name.or(hop.url.host_str()).unwrap_or_default();
-            match leaf.san.as_slice() {
-                [] => format!("the certificate is for no name at all, not for {host}"),
-                [name] => format!("the certificate is for {name}, not for {host}"),
-                [name, rest @ ..] => format!("the certificate is for {name} and {} more, not for {host}", rest.len()),
-            }
-        }
+        ErrorKind::TlsWrongHost => leaf.not_for(name.or(hop.url.host_str()).unwrap_or_default()),
         ErrorKind::TlsUntrusted => {
             let last = Certificate::read(chain.last()?);
             let (subject, issuer) = (last.subject.as_deref().unwrap_or("no name"), last.issuer?);

@@ -66,6 +66,21 @@ impl Certificate {
     pub(crate) fn days_left(&self, now: Timestamp) -> Option<i64> {
         self.not_after.map(|end| (end.as_second() - now.as_second()).div_euclid(86_400))
     }
+
+    /// A sentence about one that is not for `host`.
+    pub(crate) fn not_for(&self, host: &str) -> String {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        match self.san.as_slice() {
+            // It is there, and as something else than what it is compared with.
+            names if names.iter().any(|name| name == bare) => match bare.parse::<IpAddr>() {
+                Ok(_) => format!("the certificate has {bare} as a name, where it needs it as an IP address"),
+                Err(_) => format!("the certificate has {bare} as something else than a DNS name, which it has to be"),
+            },
+            [] => format!("the certificate is for no name at all, not for {host}"),
+            [name] => format!("the certificate is for {name}, not for {host}"),
+            [name, rest @ ..] => format!("the certificate is for {name} and {} more, not for {host}", rest.len()),
+        }
+    }
 }
 
 /// A subject's alternative name, as people write it.
@@ -219,6 +234,33 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().expect("a time");
         assert_eq!(read.days_left(at("2024-03-03T00:00:01Z")), Some(0));
         assert_eq!(read.days_left(at("2024-03-04T00:00:01Z")), Some(-1));
+    }
+
+    /// It said 'for 127.0.0.1, not for 127.0.0.1'.
+    #[test]
+    fn an_address_that_a_certificate_has_as_a_name_is_told_as_that() {
+        use rcgen::SanType;
+        let sentence = |san: Vec<SanType>, host: &str| {
+            let mut parameters = rcgen::CertificateParams::default();
+            parameters.subject_alt_names = san;
+            let key = rcgen::KeyPair::generate().expect("a key");
+            Certificate::read(parameters.self_signed(&key).expect("a certificate").der()).not_for(host)
+        };
+        let name = |text: &str| SanType::DnsName(text.try_into().expect("a name"));
+        assert_eq!(
+            sentence(vec![name("a.example"), name("127.0.0.1")], "127.0.0.1"),
+            "the certificate has 127.0.0.1 as a name, where it needs it as an IP address"
+        );
+        assert_eq!(
+            sentence(vec![name("::1")], "[::1]"),
+            "the certificate has ::1 as a name, where it needs it as an IP address"
+        );
+        let mail = SanType::Rfc822Name("a.example".try_into().expect("a name"));
+        assert_eq!(
+            sentence(vec![mail], "a.example"),
+            "the certificate has a.example as something else than a DNS name, which it has to be"
+        );
+        assert_eq!(sentence(vec![name("b")], "127.0.0.1"), "the certificate is for b, not for 127.0.0.1");
     }
 
     #[test]
