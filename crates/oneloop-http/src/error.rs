@@ -200,6 +200,10 @@ impl Error {
         let message = match error.kind {
             ProtoErrorKind::EmptyReply => "the server closed the connection without answering".to_owned(),
             ProtoErrorKind::BadOutgoing => format!("the request cannot be sent: {error}"),
+            // The limit is ours, not the server's fault.
+            ProtoErrorKind::HeadTooLarge | ProtoErrorKind::BodyTooLarge => {
+                format!("the response was not read on: {error}")
+            }
             _ => format!("the response is faulty: {error}"),
         };
         Error::new(kind, message).with_detail(error.kind.as_str()).with_source(error)

@@ -24,7 +24,7 @@ use crate::pool::Idle;
 use crate::proto::{Event, Framing, Headers, ResponseHead, ResponseReader};
 use crate::timeouts::{Limit, within};
 use crate::timings::Phase;
-use crate::wire::{Input, Wire};
+use crate::wire::{AWAITING, Input, Wire};
 
 /// See the [module](self).
 pub(crate) struct Incoming {
@@ -160,7 +160,12 @@ impl Incoming {
         let Some(wire) = &mut self.wire else { return Poll::Ready(Err(used_up())) };
         let parse = &mut self.parse;
         let mut outcome = Ok(());
-        let input = ready!(wire.poll_receive(cx, &mut |bytes| {
+        let when = match (parse.started, &parse.head) {
+            (false, _) => AWAITING,
+            (true, None) => "in the middle of the response's head",
+            (true, Some(_)) => "in the middle of the response's body",
+        };
+        let input = ready!(wire.poll_receive(cx, when, &mut |bytes| {
             if outcome.is_ok() {
                 outcome = parse.feed(bytes, sink);
             }
@@ -349,7 +354,8 @@ impl Parse {
 
 fn undecodable(flaw: Flaw) -> Error {
     let kind = if flaw == Flaw::TooLarge { ErrorKind::TooLarge } else { ErrorKind::Decode };
-    Error::new(kind, format!("the body cannot be decoded: {flaw}")).with_detail(flaw.detail())
+    let doing = if flaw == Flaw::TooLarge { "the response was not read on" } else { "the body cannot be decoded" };
+    Error::new(kind, format!("{doing}: {flaw}")).with_detail(flaw.detail())
 }
 
 fn used_up() -> Error {

@@ -481,6 +481,47 @@ fn a_reset_is_never_the_end_of_a_body() {
 }
 
 #[test]
+fn the_sentence_of_a_reset_says_how_far_the_response_had_come() {
+    for (sent, when) in [
+        ("", "while a response was awaited"),
+        ("HTTP/1.1 200 OK\r\nServ", "in the middle of the response's head"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "in the middle of the response's body"),
+    ] {
+        virtually(async move {
+            let (builder, _) = scripted(move |_, mut peer: Peer| async move {
+                peer.request().await;
+                peer.send(sent).await;
+                pause(1).await;
+                peer.stream.reset();
+            });
+            let session = builder.build().unwrap();
+            let outcome = async { session.get("http://a/").send().await?.read().await }.await;
+            let message = outcome.unwrap_err().to_string();
+            assert!(message.starts_with(&format!("the connection broke {when}: ")), "{message}");
+        });
+    }
+}
+
+/// The limits are the caller's: what is over them is no fault of the server's.
+#[test]
+fn a_response_over_a_limit_is_not_called_faulty() {
+    for (answer, sentence) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabcdefghi", "the body is larger than the limit"),
+        ("HTTP/1.1 200 OK\r\nA:\r\nB:\r\n\r\n", "a section has more fields than its limit"),
+    ] {
+        virtually(async move {
+            let (builder, _) = scripted(move |_, peer: Peer| peer.answer_all(answer));
+            let limits = Limits { max_body_bytes: 8, max_headers: 1, ..Limits::default() };
+            let session = builder.limits(limits).build().unwrap();
+            let outcome = async { session.get("http://a/").send().await?.read().await }.await;
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TooLarge);
+            assert_eq!(error.message(), format!("the response was not read on: {sentence}"));
+        });
+    }
+}
+
+#[test]
 fn a_final_response_that_comes_early_is_delivered_and_the_connection_is_not_kept() {
     virtually(async {
         let (builder, seen) = scripted_with(512, |_, mut peer: Peer| async move {

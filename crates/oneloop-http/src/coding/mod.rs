@@ -70,7 +70,7 @@ impl std::fmt::Display for Flaw {
             Flaw::Corrupt(why) => why,
             Flaw::TrailingBytes => "bytes follow the end of the compressed data",
             Flaw::Truncated => "the compressed data ends before its end",
-            Flaw::TooLarge => "decoded it is larger than the limit",
+            Flaw::TooLarge => "decoded, the body is larger than the limit",
             Flaw::TooManyMembers => "its gzip data has thousands of members that hold next to nothing",
         })
     }

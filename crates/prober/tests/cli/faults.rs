@@ -48,6 +48,15 @@ fn a_stalled_server_is_given_its_time_and_named_with_what_was_awaited() {
     assert!(result.contains("no result within 50 ms: time ran out waiting for the response"), "{result}");
 }
 
+/// It was called a faulty response.
+#[test]
+fn a_body_over_our_own_limit_is_told_with_the_limit_and_what_sets_it() {
+    let run = ran(&mut prober(&["--max-filesize", "3", &Server::site().url("/ok")]));
+    assert_eq!(run.code, Some(1));
+    let sentence = "the response was not read on: the body is larger than the limit of 3 bytes (--max-filesize";
+    assert!(run.stdout.contains(sentence), "{}", run.stdout);
+}
+
 #[test]
 fn running_out_of_descriptors_lowers_the_parallelism_and_fails_no_probe() {
     // 20 descriptors are taken that the prober does not know of, so its guess of how many probes fit is too high.
