@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::Method;
 use oneloop::LoopRef;
-use oneloop_http::proto::{BodyLength, Headers, Limits, RequestHead, write_request};
+use oneloop_http::proto::{BodyLength, Headers, Limits, ProtoError, RequestHead, write_request};
 use oneloop_http::resolver::SystemResolver;
 use oneloop_http::{ClientSession, Error, ErrorKind, Exchange, Hop, Phase, SessionBuilder};
 use sha2::{Digest, Sha256};
@@ -56,7 +56,11 @@ impl Prober {
             check_header(name, value)?;
             session = session.header(name, value);
         }
+        if spec.fields().iter().filter(|(name, _)| name.eq_ignore_ascii_case("host")).count() > 1 {
+            return Err("the header 'Host' is given more than once; a request has one".to_owned());
+        }
         let method = Method::from_bytes(spec.method.as_bytes()).map_err(|error| error.to_string())?;
+        check_method(&method, spec.body.as_deref())?;
         let session = session.build().map_err(|error| error.to_string())?;
         Ok(Prober { session, method, spec, detailed, lag: Lag::default() })
     }
@@ -243,16 +247,24 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
     let mut headers = Headers::new();
     let is_host = name.eq_ignore_ascii_case("host");
     let pushed = if is_host { Ok(()) } else { headers.push(name, value) };
-    let head = RequestHead {
-        method: &Method::GET,
-        target: "/",
-        host: if is_host { value } else { "host" },
-        headers: &headers,
-        body: BodyLength::None,
-        close: true,
-    };
-    let written = pushed.and_then(|()| write_request(&mut Vec::new(), &head));
+    let host = if is_host { value } else { "host" };
+    let written = pushed.and_then(|()| try_request(&Method::GET, host, &headers, BodyLength::None));
     written.map_err(|error| format!("the header '{name}' cannot be sent: {error}"))
+}
+
+/// The same for the method: whether it can be sent at all, and with this body.
+fn check_method(method: &Method, body: Option<&[u8]>) -> Result<(), String> {
+    let length = match body {
+        None | Some([]) => BodyLength::None,
+        Some(body) => BodyLength::Known(body.len() as u64),
+    };
+    try_request(method, "host", &Headers::new(), length)
+        .map_err(|error| format!("the method {method} cannot be used: {error}"))
+}
+
+fn try_request(method: &Method, host: &str, headers: &Headers, body: BodyLength) -> Result<(), ProtoError> {
+    let head = RequestHead { method, target: "/", host, headers, body, close: true };
+    write_request(&mut Vec::new(), &head)
 }
 
 /// The request failed: in which words is that reported?

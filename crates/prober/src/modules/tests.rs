@@ -80,6 +80,16 @@ fn what_is_wrong_is_named_with_file_line_and_key() {
             "ca_file",
         ),
         ("modules:\n  m:\n    prober: http\n    http:\n      tls_config:\n        cafile: x\n", 6, "tls_config.cafile"),
+        (
+            "modules:\n  m:\n    prober: http\n    http:\n      headers:\n        Host: a\n        host: b\n",
+            3,
+            "modules.m.http: the header 'Host'",
+        ),
+        (
+            "modules:\n  m:\n    prober: http\n    http:\n      method: TRACE\n      body: x\n",
+            3,
+            "a TRACE request must not have a body",
+        ),
         ("modules:\n  m:\n    prober: http\n  m:\n    prober: http\n", 4, "m"),
         ("moduls:\n  m:\n    prober: http\n", 1, "moduls"),
         ("modules:\n  m: http\n", 2, "modules.m"),

@@ -40,6 +40,8 @@ fn what_is_wrong_or_contradicts_itself_is_refused_with_what_to_write() {
         (vec!["--fail-if-header-matches", "Server"], "'Name: regex'"),
         (vec!["-x", "socks5://h:1"], "only http proxies"),
         (vec!["-H", "Accept"], "'Name: value'"),
+        (vec!["-H", "Host: a", "-H", "host: b"], "the header 'Host' is given more than once"),
+        (vec!["-X", "TRACE", "-d", "x"], "a TRACE request must not have a body"),
     ] {
         let run = ran(prober(&arguments).arg(&url));
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{arguments:?}: {}", run.stderr);
