@@ -1,9 +1,12 @@
 //! Prometheus's text exposition format, version 0.0.4: samples in, text out.
 //!
 //! Neighbours: `gauges` makes a probe's samples, `report::prom` prints those of a run, `serve` those of a scrape.
-//! Invariant: each family's lines stand together, with one HELP and one TYPE in front; label values are escaped.
+//! Invariant: each family's lines stand together, with one HELP and one TYPE in front; label values are escaped, also
+//! for a terminal, which the format itself does not ask for.
 
 use std::io::Write;
+
+use crate::escape;
 
 /// What kind of number a family holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,20 +89,29 @@ fn line(out: &mut Vec<u8>, sample: &Sample) {
     for (nth, (name, value)) in sample.labels.iter().enumerate() {
         out.push(if nth == 0 { b'{' } else { b',' });
         drop(write!(out, "{name}=\""));
-        for byte in value.bytes() {
-            match byte {
-                b'\\' => out.extend_from_slice(b"\\\\"),
-                b'"' => out.extend_from_slice(b"\\\""),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                _ => out.push(byte),
-            }
-        }
+        label_value(out, value);
         out.push(b'"');
     }
     if !sample.labels.is_empty() {
         out.push(b'}');
     }
     drop(writeln!(out, " {}", number(sample.value)));
+}
+
+fn label_value(out: &mut Vec<u8>, value: &str) {
+    for character in value.chars() {
+        match character {
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '"' => out.extend_from_slice(b"\\\""),
+            '\n' => out.extend_from_slice(b"\\n"),
+            _ if oneloop_trace::drives(character) => {
+                // As everywhere else, `\x1b`, whose backslash the format wants twice.
+                out.push(b'\\');
+                escape::terminal(out, character.encode_utf8(&mut [0; 4]));
+            }
+            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
 }
 
 /// A float as the format wants it.
@@ -118,6 +130,14 @@ mod tests {
 
     static UP: Family = Family::gauge("up", "Whether it is up.");
     static DOWN: Family = Family::counter("down_total", "How often it was down.");
+
+    #[test]
+    fn what_drives_a_terminal_is_visible_in_a_label() {
+        let mut out = Vec::new();
+        write(&mut out, &[Sample::new(&UP, 1.0).label("url", "http://\x1b[2J\u{9b}\r\u{202e}é/")]);
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.ends_with("up{url=\"http://\\\\x1b[2J\\\\u{9b}\\\\r\\\\u{202e}é/\"} 1\n"), "{text}");
+    }
 
     #[test]
     fn families_stand_together_and_labels_are_escaped() {
