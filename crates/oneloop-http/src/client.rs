@@ -19,17 +19,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::Method;
-use url::Url;
+use url::{Host, Url};
 
 use crate::builder::SessionBuilder;
-use crate::connector::Connector;
+use crate::connector::{Connector, now};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Hop};
 use crate::pool::Pool;
 use crate::proto::{Headers, Limits};
 use crate::request;
 use crate::response::Response;
 use crate::target;
+use crate::timeouts::within;
 
 /// Makes requests. Clones share everything.
 #[derive(Clone)]
@@ -105,6 +106,31 @@ impl ClientSession {
             resolved.addresses.extend(connector.resolve_late(host, family).await?);
         }
         Ok(resolved.addresses)
+    }
+
+    /// As [`resolve`](Self::resolve), for the host of `url` and as the first part of a request for it: within the session's
+    /// time limit for resolving, and with a hop in `exchange` that tells how long it took, also when it fails. Cancellation
+    /// safe.
+    pub async fn resolve_for(&self, url: &Rc<Url>, method: Method, exchange: &Exchange) -> Result<Vec<IpAddr>> {
+        let begun = now()?;
+        exchange.clear();
+        exchange.push(Hop::new(url.clone(), method, begun));
+        let search = async {
+            match url.host() {
+                Some(Host::Domain(name)) => self.resolve(name).await,
+                Some(Host::Ipv4(address)) => Ok(vec![address.into()]),
+                Some(Host::Ipv6(address)) => Ok(vec![address.into()]),
+                None => Err(Error::new(ErrorKind::BadUrl, "the URL has no host")),
+            }
+        };
+        let found = match self.0.connector.timeouts.resolve_left(begun, begun) {
+            None => search.await,
+            Some(limit) => within(limit, ErrorKind::ResolveTimeout, "resolving the name", search).await,
+        };
+        if found.is_ok() {
+            exchange.stop(now()?);
+        }
+        found.map_err(|error| request::place(error, exchange))
     }
 
     /// Closes the idle connections. Requests under way are not touched; later ones connect anew.

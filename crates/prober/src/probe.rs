@@ -5,9 +5,9 @@
 //! Counterpart: the `fetch` of the script that this program grew from.
 
 use std::fmt::Write;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -80,29 +80,14 @@ impl Prober {
         due: Instant,
         exchange: &Exchange,
     ) -> oneloop::Result<Outcome> {
-        let queue = event_loop.time().saturating_duration_since(due);
+        let begun = self.begin(event_loop, due);
         let probed = url.clone();
-        let started_at = self.detailed.then(SystemTime::now);
         let mut lag = Duration::ZERO;
         let result = {
             // Handed on by reference: a future that is moved into another takes up room in both.
             let request = pin!(self.request(url, address, exchange));
-            let mut request = pin!(oneloop::wait_for(limit, request));
-            let mut stepped = None;
-            poll_fn(|cx| {
-                let (turn, now) = (event_loop.collected_at(), event_loop.time());
-                match stepped.replace(now) {
-                    // No wake; it waited as `queue`.
-                    None => self.lag.first_step(turn, now),
-                    // For so long, at most, has this program itself kept it waiting: the time limit keeps a timer armed.
-                    // What it waits for it found not ready in its last step, whatever else that turn had done before.
-                    Some(last) => lag += self.lag.step(turn, now).min(now.saturating_duration_since(last)),
-                }
-                let progress = request.as_mut().poll(cx);
-                self.lag.worked(event_loop.time());
-                progress
-            })
-            .await
+            let request = pin!(oneloop::wait_for(limit, request));
+            self.stepped(event_loop, request, &mut lag).await
         };
         if result.is_err() {
             // The end of a response has stopped it already.
@@ -116,24 +101,65 @@ impl Prober {
             }
             Ok(read) => (self.spec.expect.judge(exchange, &read.body, self.spec.redirects.is_some()), read.sha256),
         };
-        let failure = failure.map(|failure| {
-            let secrets = escape::Secrets::new(escape::url_secrets(probed.as_str()));
-            Failure { message: secrets.hidden(&failure.message), ..failure }
-        });
-        let mut outcome = Outcome { failure, hops: exchange.take(), started_at, queue, lag, body_sha256 };
-        // The first step began a moment before the probe's clock did.
-        outcome.lag = outcome.lag.min(outcome.total());
-        Ok(outcome)
+        Ok(begun.outcome(&probed, failure, exchange, lag, body_sha256))
+    }
+
+    /// The addresses of the host of `url` within `limit`, as a probe that was due at `due` would find them; or, where that
+    /// fails, what the probe comes to. An error is the loop's own.
+    pub(crate) async fn addresses(
+        &self,
+        event_loop: &LoopRef,
+        url: &Rc<Url>,
+        limit: Duration,
+        due: Instant,
+        exchange: &Exchange,
+    ) -> oneloop::Result<Result<Vec<IpAddr>, Outcome>> {
+        let begun = self.begin(event_loop, due);
+        let mut lag = Duration::ZERO;
+        let search = pin!(oneloop::wait_for(limit, self.session.resolve_for(url, self.method.clone(), exchange)));
+        match self.stepped(event_loop, search, &mut lag).await {
+            Ok(addresses) => Ok(Ok(addresses)),
+            Err(error) if error.is_cancelled() => Err(oneloop::Error::Cancelled),
+            Err(error) => {
+                exchange.stop(event_loop.time());
+                let failure = failure(&error, limit, exchange.hops().last(), &self.spec);
+                Ok(Err(begun.outcome(url, Some(failure), exchange, lag, None)))
+            }
+        }
+    }
+
+    fn begin(&self, event_loop: &LoopRef, due: Instant) -> Begun {
+        let queue = event_loop.time().saturating_duration_since(due);
+        Begun { queue, started_at: self.detailed.then(SystemTime::now) }
+    }
+
+    /// Awaits `work`, and adds to `lag` for how long, at most, this program itself has kept it waiting. `work` is within a
+    /// time limit, so that a timer is armed. (Not an `async fn`, which would keep its arguments twice.)
+    fn stepped<'a, T>(
+        &'a self,
+        event_loop: &'a LoopRef,
+        mut work: Pin<&'a mut impl Future<Output = T>>,
+        lag: &'a mut Duration,
+    ) -> impl Future<Output = T> {
+        let mut stepped = None;
+        poll_fn(move |cx| {
+            let (turn, now) = (event_loop.collected_at(), event_loop.time());
+            match stepped.replace(now) {
+                // No wake; it waited as `queue`.
+                None => self.lag.first_step(turn, now),
+                // For so long, at most, has this program itself kept it waiting: the time limit keeps a timer armed.
+                // What it waits for it found not ready in its last step, whatever else that turn had done before.
+                Some(last) => *lag += self.lag.step(turn, now).min(now.saturating_duration_since(last)),
+            }
+            let progress = work.as_mut().poll(cx);
+            self.lag.worked(event_loop.time());
+            progress
+        })
     }
 
     /// Is each address of a name probed by itself?
     pub(crate) fn takes_all_addresses(&self) -> bool {
         self.spec.connection.all_addresses
-    }
-
-    /// The addresses of `name`, as a probe would find them.
-    pub(crate) async fn resolve(&self, name: &str) -> oneloop_http::Result<Vec<IpAddr>> {
-        self.session.resolve(name).await
     }
 
     /// Closes the connections that are kept for later, to have their descriptors.
@@ -185,6 +211,34 @@ impl Prober {
             })
         });
         Ok(read)
+    }
+}
+
+/// How a probe began.
+struct Begun {
+    queue: Duration,
+    started_at: Option<SystemTime>,
+}
+
+impl Begun {
+    /// What became of it; `exchange` gives up what it knows.
+    fn outcome(
+        self,
+        url: &Url,
+        failure: Option<Failure>,
+        exchange: &Exchange,
+        lag: Duration,
+        body_sha256: Option<String>,
+    ) -> Outcome {
+        let failure = failure.map(|failure| {
+            let secrets = escape::Secrets::new(escape::url_secrets(url.as_str()));
+            Failure { message: secrets.hidden(&failure.message), ..failure }
+        });
+        let Begun { queue, started_at } = self;
+        let mut outcome = Outcome { failure, hops: exchange.take(), started_at, queue, lag, body_sha256 };
+        // The first step began a moment before the probe's clock did.
+        outcome.lag = outcome.lag.min(outcome.total());
+        outcome
     }
 }
 

@@ -35,7 +35,13 @@ impl Place {
             && let Some(job) = self.job.as_mut().filter(|job| job.siblings.is_none())
         {
             let limit = engine.limit(&job.target);
-            engine.spread(job, limit).await?;
+            // Boxed: nearly no run asks for it. For want of descriptors it is tried again, below.
+            if let Some(outcome) = Box::pin(engine.spread(job, limit, due, &self.exchange)).await?
+                && !lacks_descriptors(&outcome)
+            {
+                self.settle(&outcome);
+                return Ok(());
+            }
         }
         loop {
             let Some(job) = &self.job else { return Ok(()) };
@@ -62,11 +68,16 @@ impl Place {
                     continue;
                 }
             }
-            if let Some(job) = self.job.take() {
-                engine.leave_host(&job);
-                engine.settle(job, &outcome);
-            }
+            self.settle(&outcome);
             return Ok(());
+        }
+    }
+
+    /// Hands in the result.
+    fn settle(&mut self, outcome: &Outcome) {
+        if let Some(job) = self.job.take() {
+            self.engine.leave_host(&job);
+            self.engine.settle(job, outcome);
         }
     }
 }

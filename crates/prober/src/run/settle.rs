@@ -5,7 +5,9 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use oneloop_http::Exchange;
 
 use super::engine::Engine;
 use crate::exit::Ending;
@@ -59,21 +61,26 @@ impl Engine {
         }
     }
 
-    /// Makes a job of each address that the name of `job` has; `job` becomes the first. Where there is none, `job` stays
-    /// as it is, and fails as it would without `--all-addresses`.
-    pub(super) async fn spread(&self, job: &mut Job, limit: Duration) -> oneloop::Result<()> {
-        let Ok(url) = job.target.url.clone() else { return Ok(()) };
-        let Some(url::Host::Domain(name)) = url.host() else { return Ok(()) };
-        let addresses = match oneloop::wait_for(limit, self.prober.resolve(name)).await {
+    /// Makes a job of each address that the name of `job` has; `job` becomes the first. Where they cannot be told, `job`
+    /// stays as it is, and the outcome is that of its probe.
+    pub(super) async fn spread(
+        &self,
+        job: &mut Job,
+        limit: Duration,
+        due: Instant,
+        exchange: &Exchange,
+    ) -> oneloop::Result<Option<Outcome>> {
+        let Ok(url) = job.target.url.clone() else { return Ok(None) };
+        let Some(url::Host::Domain(_)) = url.host() else { return Ok(None) };
+        let addresses = match self.prober.addresses(&self.event_loop, &url, limit, due, exchange).await? {
             Ok(addresses) => addresses,
-            Err(error) if error.is_cancelled() => return Err(oneloop::Error::Cancelled),
-            Err(_) => return Ok(()),
+            Err(outcome) => return Ok(Some(outcome)),
         };
         job.siblings = Some(Rc::new(Cell::new(addresses.len())));
         let others = addresses.iter().skip(1).map(|address| Job { address: Some(*address), ..job.clone() });
         others.for_each(|other| self.queue_again(other));
         job.address = addresses.first().copied();
-        Ok(())
+        Ok(None)
     }
 
     fn repeat_later(self: &Rc<Engine>, mut job: Job) {

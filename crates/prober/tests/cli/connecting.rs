@@ -53,6 +53,25 @@ fn each_limit_strikes_in_its_phase() {
     assert!((50.0..5_000.0).contains(&total), "{late}");
 }
 
+/// The name was asked for twice, each time within the whole limit.
+#[test]
+fn all_addresses_of_a_name_are_not_looked_for_past_the_limit() {
+    let names = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let address = names.local_addr().expect("an address").to_string();
+    let found = result(
+        &["--all-addresses", "--dns-servers", &address, "-m", "50ms", "--retry", "0"],
+        "http://somewhere.example/",
+    );
+    assert_eq!((&found["error"]["kind"], &found["error"]["phase"]), (&"timeout".into(), &"resolve".into()), "{found}");
+    assert!(found["phases_ms"]["resolve"].as_f64().is_some_and(|spent| spent >= 50.0), "{found}");
+    assert_eq!(found["url"], "http://somewhere.example/");
+    names.set_nonblocking(true).expect("a socket of ours");
+    let questions = std::iter::from_fn(|| names.recv(&mut [0; 512]).ok()).count();
+    assert_eq!(questions, 2, "one for each family");
+    let limited = ["--all-addresses", "--dns-servers", &address, "--dns-timeout", "30ms"];
+    assert_eq!(failure(&limited, "http://somewhere.example/"), of("resolve-timeout", "resolve", 28));
+}
+
 #[test]
 fn versions_of_tls_are_kept_to() {
     let site = TlsSite::start(20);
