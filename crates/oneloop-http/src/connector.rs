@@ -163,6 +163,18 @@ impl Detours {
     }
 }
 
+/// What is on its way to a server.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    url: &'a Url,
+    route: Option<&'a Route<'a>>,
+    /// When it began: limits count from there.
+    begun: Instant,
+    /// For a proxy's tunnel.
+    headers: &'a Headers,
+    exchange: &'a Exchange,
+}
+
 impl Connector {
     /// The proxy to which requests for `url` are written in absolute form, if any.
     pub(crate) fn proxy_in_clear(&self, url: &Url) -> Option<&Proxy> {
@@ -202,16 +214,17 @@ impl Connector {
         }
         self.arrange(url, exchange)?;
         exchange.hop().clock.enter(Phase::Connect, now()?);
+        let way = Way { url, route: route.as_deref(), begun, headers, exchange };
         let reached = match self.only_address(url, route.as_deref(), exchange) {
             Some(remote) => {
                 exchange.hop().remote = Some(remote);
                 self.connect_one(remote).await.map(Wire::new).map_err(|error| could_not_connect(error, remote))
             }
-            None => Box::pin(self.reach(url, route.as_deref(), begun, headers, exchange)).await,
+            None => Box::pin(self.reach(way)).await,
         };
         let mut wire = match (reached, missing) {
             (Err(error), Some(family)) if error.kind() == ErrorKind::Connect => {
-                Box::pin(self.reach_late(family, error, url, route.as_deref(), begun, headers, exchange)).await?
+                Box::pin(self.reach_late(way, family, error)).await?
             }
             (reached, _) => reached?,
         };
@@ -313,14 +326,8 @@ impl Connector {
     }
 
     /// Connects to one of the addresses within its time, and opens the tunnel where there is a proxy.
-    async fn reach(
-        &self,
-        url: &Url,
-        route: Option<&Route<'_>>,
-        begun: Instant,
-        headers: &Headers,
-        exchange: &Exchange,
-    ) -> Result<Wire> {
+    async fn reach(&self, way: Way<'_>) -> Result<Wire> {
+        let Way { url, route, begun, headers, exchange } = way;
         let work = async {
             let connect = |remote| Box::pin(self.connect_one(remote)) as LocalBoxFuture<'_, _>;
             let io = race(connect, port_of(url, route), exchange).await.map_err(|error| of_proxy(error, route))?;
@@ -338,17 +345,8 @@ impl Connector {
 
     /// All addresses at hand have `failed`, and this family's answer had come too late to be among them: now it is waited
     /// for, though not for long, since a server may never answer for a family that it does not know.
-    #[allow(clippy::too_many_arguments)] // those of `reach`, and why it is called
-    async fn reach_late(
-        &self,
-        family: Family,
-        failed: Error,
-        url: &Url,
-        route: Option<&Route<'_>>,
-        begun: Instant,
-        headers: &Headers,
-        exchange: &Exchange,
-    ) -> Result<Wire> {
+    async fn reach_late(&self, way: Way<'_>, family: Family, failed: Error) -> Result<Wire> {
+        let Way { url, route, exchange, .. } = way;
         let tried = std::mem::take(&mut exchange.hop().addresses);
         let found = match route.map_or_else(|| host_of(url), |route| Ok(route.host.clone()))? {
             Host::Domain(name) => self.resolve_late(name, family).await?,
@@ -356,7 +354,7 @@ impl Connector {
         };
         exchange.hop().addresses = found;
         let reached = match self.arrange(url, exchange) {
-            Ok(()) => self.reach(url, route, begun, headers, exchange).await,
+            Ok(()) => self.reach(way).await,
             Err(_) => Err(failed),
         };
         exchange.hop().addresses.splice(0..0, tried);

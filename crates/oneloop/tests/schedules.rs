@@ -1,6 +1,8 @@
 //! What holds on every schedule: two hundred random ones, watched by an observer. And the semaphore's line.
 
 mod harness;
+#[path = "harness/random_tasks.rs"]
+mod random_tasks;
 
 use std::{
     cell::{Cell, RefCell},
@@ -10,10 +12,8 @@ use std::{
 };
 
 use harness::{Log, here, poll_with, run};
-use oneloop::{
-    EventLoop, LoopEvent, Observer, Result, Semaphore, SettableFuture, Stamp, TaskId, create_task, gather, sleep,
-    yield_now,
-};
+use oneloop::{EventLoop, LoopEvent, Observer, Semaphore, Stamp, TaskId, create_task, gather, sleep, yield_now};
+use random_tasks::{Shared, act};
 
 #[derive(Default)]
 struct Invariants {
@@ -54,58 +54,6 @@ impl Observer for Invariants {
     }
 }
 
-/// What the tasks of one schedule share.
-struct Shared {
-    random: Cell<u64>,
-    futures: RefCell<Vec<SettableFuture<()>>>,
-    semaphore: Semaphore,
-}
-
-impl Shared {
-    fn random(&self, below: u64) -> u64 {
-        let mut x = self.random.get();
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        self.random.set(x);
-        x % below
-    }
-
-    fn future(&self) -> SettableFuture<()> {
-        let futures = self.futures.borrow();
-        futures[self.random(futures.len() as u64) as usize].clone()
-    }
-}
-
-async fn act(shared: Rc<Shared>, depth: u32) -> Result<()> {
-    for _ in 0..shared.random(12) {
-        let outcome = match shared.random(9) {
-            0 => yield_now().await,
-            1 => sleep(Duration::from_millis(shared.random(4))).await,
-            2 => shared.future().set_result(()).or(Ok(())),
-            3 => (&shared.future()).await,
-            4 => {
-                let all = here().all_tasks();
-                all[shared.random(all.len() as u64) as usize].cancel();
-                Ok(())
-            }
-            5 if depth < 3 => create_task(Box::pin(act(shared.clone(), depth + 1))).await,
-            6 if depth < 3 => {
-                gather([Box::pin(act(shared.clone(), 9)), Box::pin(act(shared.clone(), 9))]).await.map(drop)
-            }
-            7 => oneloop::timeout(Duration::from_millis(1), async |_| sleep(Duration::from_millis(2)).await).await,
-            _ => {
-                let permit = shared.semaphore.acquire().await;
-                yield_now().await.and(permit.map(drop))
-            }
-        };
-        if shared.random(2) == 0 {
-            outcome?; // else it refuses
-        }
-    }
-    Ok(())
-}
-
 #[test]
 fn two_hundred_random_schedules_keep_the_invariants() {
     let mut polls = 0;
@@ -113,11 +61,7 @@ fn two_hundred_random_schedules_keep_the_invariants() {
         let watch = Rc::new(Invariants::default());
         let event_loop = EventLoop::builder().virtual_clock(true).observer(watch.clone()).build().unwrap();
         event_loop.set_exception_handler(|_, _| ());
-        let shared = Rc::new(Shared {
-            random: Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-            futures: RefCell::new((0..9).map(|_| event_loop.create_future()).collect()),
-            semaphore: Semaphore::new(2),
-        });
+        let shared = Shared::new(&event_loop, seed, 12);
         for _ in 0..8 {
             drop(event_loop.create_task(act(shared.clone(), 0)));
         }
