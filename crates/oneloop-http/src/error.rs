@@ -58,7 +58,7 @@ kinds! {
     Receive = "receive", "The connection broke while the response was awaited or read.";
     Local = "local", "This machine lacks something (descriptors, ports, buffers): not the server's fault.";
     Timeout = "timeout", "The time for the whole request was used up.";
-    TtfbTimeout = "ttfb-timeout", "The first byte of the response took too long.";
+    TtfbTimeout = "ttfb-timeout", "The first byte of the final response took too long.";
     EmptyReply = "empty-reply", "The server closed the connection without a byte of response.";
     Protocol = "protocol", "The response is not valid HTTP/1.x, or the request could not be written as such.";
     TruncatedBody = "truncated-body", "The response ended before its body was complete.";

@@ -47,8 +47,12 @@ struct Parse {
     reader: ResponseReader,
     exchange: Exchange,
     event_loop: LoopRef,
-    /// Whether a byte of a response has come.
+    /// Whether a byte of a response has come, and be it an interim one.
     started: bool,
+    /// Whether the final response has begun.
+    answering: bool,
+    /// When what may be its beginning came, as long as it may also be an interim one's.
+    perhaps: Option<Instant>,
     head: Option<Rc<ResponseHead>>,
     trailers: Option<Box<Headers>>,
     /// Takes content codings off; `None` while there are none, or nobody asked for it.
@@ -85,6 +89,8 @@ impl Incoming {
                 exchange: exchange.clone(),
                 event_loop: event_loop.clone(),
                 started: false,
+                answering: false,
+                perhaps: None,
                 head: None,
                 trailers: None,
                 decoder: None,
@@ -116,7 +122,9 @@ impl Incoming {
                 match wire.poll_flush(cx) {
                     Poll::Ready(Ok(())) => {
                         self.sent = true;
-                        self.parse.exchange.hop().clock.enter(Phase::Wait, self.parse.event_loop.time());
+                        if !self.parse.answering {
+                            self.parse.exchange.hop().clock.enter(Phase::Wait, self.parse.event_loop.time());
+                        }
                     }
                     Poll::Ready(Err(error)) if error.is_cancelled() => return Poll::Ready(Err(error.into())),
                     Poll::Ready(Err(error)) => stuck = Some(error),
@@ -191,6 +199,11 @@ impl Incoming {
         !self.parse.started
     }
 
+    /// Whether the final response has begun: an interim one is no answer.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.parse.answering
+    }
+
     /// The head; an error before [`poll_head`](Self::poll_head) has succeeded.
     pub(crate) fn head(&self) -> Result<&Rc<ResponseHead>> {
         self.parse.head.as_ref().ok_or_else(used_up)
@@ -263,9 +276,9 @@ impl Parse {
             return Ok(());
         }
         let now = self.event_loop.time();
-        if !self.started {
-            self.started = true;
-            self.exchange.hop().clock.enter(Phase::Transfer, now);
+        self.started = true;
+        if !self.answering {
+            self.perhaps.get_or_insert(now);
         }
         let mut at = 0;
         let outcome = loop {
@@ -284,8 +297,12 @@ impl Parse {
                         }
                     }
                 },
-                Event::Interim(_) => self.exchange.hop().interim += 1,
+                Event::Interim(_) => {
+                    self.exchange.hop().interim += 1;
+                    self.perhaps = (at < bytes.len()).then_some(now);
+                }
                 Event::Head(head) => {
+                    self.answers(now);
                     let head = Rc::new(head);
                     let mut hop = self.exchange.hop();
                     hop.clock.headers_done(now);
@@ -312,12 +329,27 @@ impl Parse {
                 }
             }
         };
+        // Half a status line may tell, and what is no response never will.
+        if !self.answering && (outcome.is_err() || self.reader.is_final()) {
+            self.answers(now);
+        }
         self.note_progress(now);
         outcome
     }
 
+    /// The final response has begun: waiting for it is over since its first byte.
+    fn answers(&mut self, now: Instant) {
+        if !self.answering {
+            self.answering = true;
+            self.exchange.hop().clock.enter(Phase::Transfer, self.perhaps.take().unwrap_or(now));
+        }
+    }
+
     /// The stream has ended before the message did.
     fn eof(&mut self, clean: bool) -> Result<()> {
+        if self.perhaps.is_some() {
+            self.answers(self.event_loop.time());
+        }
         let event = self.reader.eof().map_err(Error::from_proto)?;
         if !clean {
             let message =

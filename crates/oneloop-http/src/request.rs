@@ -26,7 +26,6 @@ use crate::proto::{self, BodyLength, Headers, RequestHead};
 use crate::redirect;
 use crate::response::Response;
 use crate::target;
-use crate::timeouts::{self, Limit};
 use crate::timings::Phase;
 
 /// See [`RequestBuilder::send`].
@@ -177,20 +176,24 @@ fn is_stale(error: &Error) -> bool {
     !error.is_cancelled() && matches!(error.kind(), ErrorKind::EmptyReply | ErrorKind::Send | ErrorKind::Receive)
 }
 
-/// Waits for the head, but for its first byte no longer than `limit`.
+/// Waits for the head of the final response, but for its first byte no longer than `limit`.
 async fn head_within(limit: Duration, incoming: &mut Incoming) -> Result<()> {
     let mut timer = Some(Box::pin(oneloop::sleep(limit)));
     poll_fn(|cx| {
         if let Poll::Ready(outcome) = incoming.poll_head(cx) {
             return Poll::Ready(outcome);
         }
-        if !incoming.is_untouched() {
+        if incoming.is_answering() {
             timer = None;
         }
         let Some(timer) = &mut timer else { return Poll::Pending };
         timer.as_mut().poll(cx).map(|passed| {
             passed?;
-            Err(timeouts::over(Limit::of(limit), ErrorKind::TtfbTimeout, "the first byte of a response"))
+            let only = match incoming.exchange().hop().interim {
+                0 => "",
+                _ => ", only an interim one (1xx)",
+            };
+            Err(Error::new(ErrorKind::TtfbTimeout, format!("no response had begun within {limit:?}{only}")))
         })
     })
     .await

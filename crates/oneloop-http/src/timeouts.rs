@@ -23,9 +23,9 @@ pub struct Timeouts {
     pub connect: Option<Duration>,
     /// For the TLS handshake. Error: `tls-timeout`. The prober's `--tls-timeout`; curl has none.
     pub tls: Option<Duration>,
-    /// From the moment when the connection can carry the request until the first byte of a response: sending and
-    /// waiting. Error: `ttfb-timeout`. The prober's `--ttfb-timeout`; curl has none, .NET neither, Go has
-    /// `ResponseHeaderTimeout`.
+    /// From the moment when the connection can carry the request until the first byte of the final response: sending and
+    /// waiting. An interim response (1xx) does not end it. Error: `ttfb-timeout`. The prober's `--ttfb-timeout`; curl has
+    /// none, .NET neither, Go has `ResponseHeaderTimeout`.
     pub ttfb: Option<Duration>,
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn within<T>(
 }
 
 /// The error of a limit that has struck.
-pub(crate) fn over(limit: Limit, kind: ErrorKind, doing: &str) -> Error {
+fn over(limit: Limit, kind: ErrorKind, doing: &str) -> Error {
     let of = if limit.is_shared { " (the limit for name, connection and TLS together)" } else { "" };
     Error::new(kind, format!("{doing} was not done within {:?}{of}", limit.asked))
 }

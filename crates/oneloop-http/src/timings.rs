@@ -22,9 +22,9 @@ pub enum Phase {
     Tls,
     /// Until the kernel has taken the last byte of the request.
     Send,
-    /// Until the first byte of a response.
+    /// Until the first byte of the final response: an interim one (1xx) is no answer.
     Wait,
-    /// Until the last byte of the response: the rest of its head, and its body.
+    /// Until the last byte of that response: the rest of its head, and its body.
     Transfer,
 }
 

@@ -69,6 +69,51 @@ fn each_phase_has_a_limit_with_a_kind_of_its_own() {
     }
 }
 
+/// It ended the waiting and met the limit, and the server could then take its time.
+#[test]
+fn an_interim_response_ends_neither_the_waiting_nor_its_limit() {
+    fn stalling(pieces: &'static [&'static str]) -> SessionBuilder {
+        let (session, _) = scripted(move |_, mut peer: Peer| async move {
+            peer.request().await;
+            for piece in pieces {
+                pause(10).await;
+                peer.send(piece).await;
+            }
+            pause(1000).await;
+            peer.send("\r\n").await;
+        });
+        session.timeouts(Timeouts { ttfb: Some(ms(35)), ..Timeouts::default() })
+    }
+    const EARLY: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
+    const BOTH: &str = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 20";
+    // The pieces, and for how long it was waited for the final response; `None`: too long.
+    for (pieces, wait) in [
+        (&[EARLY][..], None),
+        (&[EARLY, EARLY], None),
+        (&[EARLY, "HTTP/1.1 "], None),
+        (&["HTTP/1.1 10"], None),
+        (&[HEAD], Some(10)),
+        (&[EARLY, HEAD], Some(20)),
+        (&[BOTH, "0 OK\r\nContent-Length: 0\r\n"], Some(10)),
+        // The first byte counts, as soon as it is known whose it is.
+        (&["H", "TTP/1.1 200 OK\r\nContent-Length: 0\r\n"], Some(10)),
+    ] {
+        virtually(async move {
+            let exchange = Exchange::new();
+            let outcome = stalling(pieces).build().unwrap().get("http://a/").exchange(&exchange).send().await;
+            let failed = outcome.as_ref().err().map(|error| (error.kind(), error.phase()));
+            let expected = wait.is_none().then_some((ErrorKind::TtfbTimeout, Some(Phase::Wait)));
+            assert_eq!(failed, expected, "{pieces:?}");
+            assert_eq!(exchange.phase(Phase::Wait), Some(ms(wait.unwrap_or(35))), "{pieces:?}");
+            let interim = exchange.hops()[0].interim;
+            if let Err(error) = outcome {
+                assert_eq!(error.message().contains("only an interim one"), interim > 0, "{error}");
+            }
+        });
+    }
+}
+
 /// Of the limit for all of connecting, less is left for its later parts.
 #[test]
 fn the_sentence_of_a_limit_has_what_was_asked_for_and_not_what_was_left() {

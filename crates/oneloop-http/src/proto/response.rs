@@ -172,6 +172,18 @@ impl ResponseReader {
         self.head_bytes > 0 || self.head.has_begun() || !matches!(self.state, State::Head)
     }
 
+    /// Whether what has come is the beginning of a final response, or of none at all: false while it may be an interim one.
+    pub fn is_final(&self) -> bool {
+        let digit = |head: &[u8]| {
+            let start = skip_blank_lines(head).ok().flatten()?;
+            head.get(start + "HTTP/1.1 ".len()).copied()
+        };
+        match self.state {
+            State::Head => self.head.peek(digit).is_some_and(|digit| digit != b'1'),
+            _ => true,
+        }
+    }
+
     /// The limits that it was made with.
     pub fn limits(&self) -> &Limits {
         &self.limits

@@ -70,7 +70,7 @@ pub(in crate::cli) struct PaceOptions {
     #[arg(long, value_name = "DUR", value_parser = values::duration, allow_negative_numbers = true)]
     pub(in crate::cli) tls_timeout: Option<Duration>,
 
-    /// Time from the connection to the first byte of the response
+    /// Time from the connection to the first byte of the final response
     #[arg(long, value_name = "DUR", value_parser = values::duration, allow_negative_numbers = true)]
     pub(in crate::cli) ttfb_timeout: Option<Duration>,
 }
