@@ -93,9 +93,6 @@ const SCRATCH: usize = 32 * 1024;
 /// faster than we read would otherwise keep the thread to itself. (asyncio's transports read once a turn, 256 KiB.)
 const READS_IN_A_ROW: u32 = 8;
 
-/// What to say of a connection that breaks before anything of a response has come.
-pub(crate) const AWAITING: &str = "while a response was awaited";
-
 thread_local! {
     static SCRATCH_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
@@ -128,7 +125,7 @@ impl Wire {
             }
             // Reading goes first: a peer that is still sending may not be reading, and what we have to say while its
             // flight is incomplete can wait.
-            let Poll::Ready(input) = self.poll_input(cx, AWAITING, &mut |_| ()) else {
+            let Poll::Ready(input) = self.poll_input(cx, &mut |_| ()) else {
                 let flushed = ready!(self.poll_flush(cx));
                 flushed.map_err(|error| broken(error, "while the TLS handshake was being sent"))?;
                 return Poll::Pending; // the read above will wake us
@@ -174,17 +171,11 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits for bytes and lends them to `sink`, decrypted. Gives `Data` once the sink has seen some. `when`: what to say
-    /// of a connection that breaks.
-    pub(crate) fn poll_receive(
-        &mut self,
-        cx: &mut Context<'_>,
-        when: &str,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Poll<Result<Input>> {
+    /// Waits for bytes and lends them to `sink`, decrypted. Gives `Data` once the sink has seen some.
+    pub(crate) fn poll_receive(&mut self, cx: &mut Context<'_>, sink: &mut dyn FnMut(&[u8])) -> Poll<Result<Input>> {
         loop {
             let mut seen = false;
-            let input = ready!(self.poll_input(cx, when, &mut |bytes| {
+            let input = ready!(self.poll_input(cx, &mut |bytes| {
                 seen |= !bytes.is_empty();
                 sink(bytes);
             }));
@@ -200,7 +191,7 @@ impl Wire {
     }
 
     /// One read, taken through TLS. `Data` may have brought the caller nothing.
-    fn poll_input(&mut self, cx: &mut Context<'_>, when: &str, sink: &mut dyn FnMut(&[u8])) -> Poll<Result<Input>> {
+    fn poll_input(&mut self, cx: &mut Context<'_>, sink: &mut dyn FnMut(&[u8])) -> Poll<Result<Input>> {
         if self.tls.as_ref().is_some_and(|tls| tls.peer_closed()) {
             return Poll::Ready(Ok(Input::End { clean: true }));
         }
@@ -210,7 +201,7 @@ impl Wire {
             return Poll::Pending;
         }
         let mut scratch = SCRATCH_BUFFER.take();
-        let outcome = self.poll_input_with(cx, &mut scratch, when, sink);
+        let outcome = self.poll_input_with(cx, &mut scratch, sink);
         scratch.truncate(SCRATCH);
         SCRATCH_BUFFER.set(scratch);
         self.in_a_row = if outcome.is_pending() { 0 } else { self.in_a_row + 1 };
@@ -221,7 +212,6 @@ impl Wire {
         &mut self,
         cx: &mut Context<'_>,
         scratch: &mut Vec<u8>,
-        when: &str,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Poll<Result<Input>> {
         let kept = self.tls.as_ref().map_or(0, |tls| tls.kept());
@@ -231,7 +221,7 @@ impl Wire {
         }
         let read = match ready!(self.io.poll_read(cx, &mut scratch[kept..])) {
             Ok(read) => read,
-            Err(error) => return Poll::Ready(Err(broken(error, when))),
+            Err(error) => return Poll::Ready(Err(broken(error, "while a response was awaited"))),
         };
         let Some(tls) = &mut self.tls else {
             if read == 0 {
@@ -259,7 +249,7 @@ impl Wire {
             if !self.io.has_news() {
                 break;
             }
-            match self.poll_input(cx, AWAITING, &mut |bytes| data |= !bytes.is_empty()) {
+            match self.poll_input(cx, &mut |bytes| data |= !bytes.is_empty()) {
                 Poll::Pending => break,
                 // Session tickets may come late, and are not for us.
                 Poll::Ready(Ok(Input::Data)) if !data && self.tls.is_some() => {}
