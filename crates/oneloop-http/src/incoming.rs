@@ -24,7 +24,7 @@ use crate::pool::Idle;
 use crate::proto::{Event, Framing, Headers, ResponseHead, ResponseReader};
 use crate::timeouts::{Limit, within};
 use crate::timings::Phase;
-use crate::wire::{AWAITING, Input, Wire};
+use crate::wire::{Input, Wire};
 
 /// See the [module](self).
 pub(crate) struct Incoming {
@@ -168,16 +168,12 @@ impl Incoming {
         let Some(wire) = &mut self.wire else { return Poll::Ready(Err(used_up())) };
         let parse = &mut self.parse;
         let mut outcome = Ok(());
-        let when = match (parse.started, &parse.head) {
-            (false, _) => AWAITING,
-            (true, None) => "in the middle of the response's head",
-            (true, Some(_)) => "in the middle of the response's body",
-        };
-        let input = ready!(wire.poll_receive(cx, when, &mut |bytes| {
+        let input = ready!(wire.poll_receive(cx, &mut |bytes| {
             if outcome.is_ok() {
                 outcome = parse.feed(bytes, sink);
             }
         }));
+        let input = input.map_err(|error| parse.broken(error));
         let outcome = outcome.and(input).and_then(|input| match input {
             Input::Data => Ok(()),
             Input::End { .. } if parse.end.is_some() => Ok(()),
@@ -335,6 +331,19 @@ impl Parse {
         }
         self.note_progress(now);
         outcome
+    }
+
+    /// A stream that failed when part of the response was there says so; any other error is as it was.
+    fn broken(&self, error: Error) -> Error {
+        let middle = if self.head.is_none() { "head" } else { "body" };
+        let cause = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<oneloop::Error>());
+        match cause.filter(|_| self.started && error.kind() == ErrorKind::Receive) {
+            None => error,
+            Some(cause) => {
+                let doing = format_args!("the connection broke in the middle of the response's {middle}");
+                Error::from_loop(cause.clone(), ErrorKind::Receive, doing)
+            }
+        }
     }
 
     /// The final response has begun: waiting for it is over since its first byte.

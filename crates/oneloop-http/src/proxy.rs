@@ -197,7 +197,7 @@ pub(crate) async fn tunnel(
     while answer.is_none() {
         let mut outcome = Ok(());
         let input = poll_fn(|cx| {
-            wire.poll_receive(cx, "while the proxy's answer was awaited", &mut |bytes| {
+            wire.poll_receive(cx, &mut |bytes| {
                 if outcome.is_ok() {
                     outcome = read(&mut reader, bytes, &mut answer, &mut left);
                 }

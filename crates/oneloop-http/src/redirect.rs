@@ -26,7 +26,17 @@ pub(crate) fn location(head: &ResponseHead, from: &Url) -> Option<Result<Rc<Url>
         let message = format!("{from} redirects to several places at once, none of which is followed");
         return Some(Err(Error::new(ErrorKind::BadUrl, message).with_detail("Location")));
     }
-    if value.is_empty() { None } else { Some(resolve(value, from)) }
+    if value.is_empty() {
+        return None;
+    }
+    Some(resolve(value, from).map_err(|error| match error.detail() {
+        "Location" => error,
+        // It tells of the target alone.
+        _ => {
+            let from = target::shown(from.as_str());
+            error.in_context(format_args!("{from} redirects to what cannot be followed"))
+        }
+    }))
 }
 
 fn resolve(value: &[u8], from: &Url) -> Result<Rc<Url>> {
@@ -39,10 +49,7 @@ fn resolve(value: &[u8], from: &Url) -> Result<Rc<Url>> {
         return Err(bad(&why));
     }
     let mut url = from.join(&text_of(value)).map_err(|error| bad(&error))?;
-    target::check(&url).map_err(|error| {
-        let from = target::shown(from.as_str());
-        error.in_context(format_args!("{from} redirects to what cannot be followed"))
-    })?;
+    target::check(&url)?;
     if url.fragment().is_none() {
         url.set_fragment(from.fragment()); // RFC 9110, 10.2.2: the fragment is inherited
     }
