@@ -26,20 +26,21 @@ pub(crate) fn location(head: &ResponseHead, from: &Url) -> Option<Result<Rc<Url>
         let message = format!("{from} redirects to several places at once, none of which is followed");
         return Some(Err(Error::new(ErrorKind::BadUrl, message).with_detail("Location")));
     }
-    if value.is_empty() {
-        return None;
-    }
-    Some(resolve(value, from).map_err(|error| match error.detail() {
+    if value.is_empty() { None } else { Some(resolve(value, from)) }
+}
+
+fn resolve(value: &[u8], from: &Url) -> Result<Rc<Url>> {
+    resolved(value, from).map_err(|error| match error.detail() {
         "Location" => error,
         // It tells of the target alone.
         _ => {
             let from = target::shown(from.as_str());
             error.in_context(format_args!("{from} redirects to what cannot be followed"))
         }
-    }))
+    })
 }
 
-fn resolve(value: &[u8], from: &Url) -> Result<Rc<Url>> {
+fn resolved(value: &[u8], from: &Url) -> Result<Rc<Url>> {
     let bad = |why: &dyn std::fmt::Display| {
         let (from, to) = (target::shown(from.as_str()), target::shown(&value.escape_ascii().to_string()));
         Error::new(ErrorKind::BadUrl, format!("{from} redirects to \"{to}\", which cannot be followed: {why}"))
