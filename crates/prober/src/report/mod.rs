@@ -226,6 +226,11 @@ impl Reporter {
         self.order.as_ref().map(|order| order.next)
     }
 
+    /// How many bytes of results wait for an earlier one.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.order.as_ref().map_or(0, |order| order.bytes)
+    }
+
     /// Every URL of a round has its result.
     pub(crate) fn round_ended(&mut self, out: &mut Vec<u8>) {
         let from = out.len();

@@ -12,6 +12,8 @@ pub(super) struct Order {
     pub(super) next: u64,
     /// What start `next + 1 + position` has so far.
     waiting: VecDeque<Slot>,
+    /// How many bytes of text wait.
+    pub(super) bytes: usize,
     /// Stands between two results.
     separator: &'static str,
     printed_any: bool,
@@ -26,7 +28,7 @@ struct Slot {
 
 impl Order {
     pub(super) fn new(separator: &'static str) -> Order {
-        Order { next: 0, waiting: VecDeque::new(), separator, printed_any: false }
+        Order { next: 0, waiting: VecDeque::new(), bytes: 0, separator, printed_any: false }
     }
 
     pub(super) fn is_next(&self, seq: u64) -> bool {
@@ -62,6 +64,7 @@ impl Order {
         if let Some(slot) = self.waiting.get_mut(at) {
             if !text.is_empty() {
                 slot.text.push(text.into());
+                self.bytes += text.len();
             }
             slot.complete |= complete;
         }
@@ -76,6 +79,7 @@ impl Order {
 
     fn print(&mut self, slot: &Slot, out: &mut Vec<u8>) {
         for text in &slot.text {
+            self.bytes -= text.len();
             self.separate(out);
             out.extend_from_slice(text);
         }
@@ -126,6 +130,17 @@ mod tests {
         assert_eq!(out, "a1,a2,b1,b2,c");
         assert_eq!(order.next, 3);
         assert_eq!(shown(&[(1, "b1", false), (0, "a", true), (2, "c", true), (1, "b2", true)]).0, "a,b1,b2,c");
+    }
+
+    #[test]
+    fn what_waits_is_counted_in_bytes() {
+        let (_, order) = shown(&[(2, "two", true), (1, "one and a half", false), (4, "four", true)]);
+        assert_eq!(order.bytes, "two".len() + "one and a half".len() + "four".len());
+        let (_, order) = shown(&[(2, "two", true), (1, "one", true), (4, "four", true), (0, "zero", true)]);
+        assert_eq!(order.bytes, "four".len());
+        let (_, mut order) = shown(&[(2, "two", true)]);
+        order.flush(&mut Vec::new());
+        assert_eq!(order.bytes, 0);
     }
 
     #[test]

@@ -93,7 +93,8 @@ impl Reporter {
         };
         self.own_share(notes, &mut note);
         if notes.held_back > 0 {
-            note("starting paused while 10,000 finished results waited for an earlier one (--format jsonl does not wait)".to_owned());
+            let which = "while 10,000 finished results, or 16 MiB of them, waited for an earlier one";
+            note(format!("starting paused {which} (--format jsonl does not wait)"));
         }
         if let Some(lowered) = notes.lowered_to {
             note(format!("file descriptors ran out: at most {lowered} probes ran at once in the end"));

@@ -22,7 +22,7 @@ fn run(command: &str) -> Ran {
 fn the_slowest_phase_of_fifty_urls() {
     let site = Server::start(|stream, path| {
         if path == "/slow" {
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(Duration::from_secs(1)); // far slower than the others, also where the machine is busy
         }
         crate::server::respond(stream, "200 OK", "", "");
         false
@@ -36,11 +36,8 @@ fn the_slowest_phase_of_fifty_urls() {
     assert!(line("/slow ").ends_with("ms wait"), "{}", run.stdout);
     assert_eq!(run.stdout.lines().filter(|line| line.contains(" 200 ")).count(), 50, "{}", run.stdout);
     // Which of all it was, and why, without looking through fifty lines.
-    assert!(
-        run.stdout.contains("slowest 1") && run.stdout.contains(&format!("({}: wait 1", urls[30])),
-        "{}",
-        run.stdout
-    );
+    let slowest = run.stdout.split("slowest ").nth(1).unwrap_or_else(|| panic!("{}", run.stdout));
+    assert!(slowest.contains(&format!(" ({}: wait ", urls[30])), "{}", run.stdout);
 }
 
 #[test]
