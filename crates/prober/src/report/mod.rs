@@ -221,14 +221,9 @@ impl Reporter {
         own_secrets.hide(out, from);
     }
 
-    /// How many starts have had all their attempts printed; `None` where order does not matter.
-    pub(crate) fn printed(&self) -> Option<u64> {
-        self.order.as_ref().map(|order| order.next)
-    }
-
-    /// How many bytes of results wait for an earlier one.
-    pub(crate) fn waiting_bytes(&self) -> usize {
-        self.order.as_ref().map_or(0, |order| order.bytes)
+    /// Whether so much waits for an earlier result that nothing new is to be started, of which so many are already.
+    pub(crate) fn holds_back(&self, started: u64, capacity: usize) -> bool {
+        self.order.as_ref().is_some_and(|order| order.holds_back(started, capacity))
     }
 
     /// Every URL of a round has its result.

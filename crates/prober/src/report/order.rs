@@ -5,6 +5,10 @@
 
 use std::collections::VecDeque;
 
+/// While so many starts wait for an earlier one, or so many bytes of their text, there is too much of it.
+const MOST: u64 = 10_000;
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
 /// Text that waits, by the number of its start.
 #[derive(Debug)]
 pub(super) struct Order {
@@ -13,7 +17,7 @@ pub(super) struct Order {
     /// What start `next + 1 + position` has so far.
     waiting: VecDeque<Slot>,
     /// How many bytes of text wait.
-    pub(super) bytes: usize,
+    bytes: usize,
     /// Stands between two results.
     separator: &'static str,
     printed_any: bool,
@@ -68,6 +72,11 @@ impl Order {
             }
             slot.complete |= complete;
         }
+    }
+
+    /// Whether too much waits, when so many were started, of which `capacity` may be in flight.
+    pub(super) fn holds_back(&self, started: u64, capacity: usize) -> bool {
+        started - self.next > MOST.max(capacity as u64) || self.bytes > MOST_BYTES
     }
 
     /// Prints everything that waits, though something before it is missing.
@@ -130,6 +139,20 @@ mod tests {
         assert_eq!(out, "a1,a2,b1,b2,c");
         assert_eq!(order.next, 3);
         assert_eq!(shown(&[(1, "b1", false), (0, "a", true), (2, "c", true), (1, "b2", true)]).0, "a,b1,b2,c");
+    }
+
+    /// A head may have half a megabyte, and `-v` shows it: ten thousand of them would not do.
+    #[test]
+    fn ten_thousand_results_or_sixteen_mebibytes_of_them_are_too_much() {
+        let half = "v".repeat(MOST_BYTES / 2);
+        let (_, mut order) = shown(&[(2, &half, true), (1, &half, true)]);
+        assert!(!order.holds_back(3, 100));
+        order.keep(3, b"v", true);
+        assert!(order.holds_back(4, 100));
+        feed(&mut order, &mut Vec::new(), 0, "", true);
+        assert!(!order.holds_back(4, 100), "all have gone");
+        assert!(!order.holds_back(4 + MOST, 100) && order.holds_back(5 + MOST, 100));
+        assert!(!order.holds_back(5 + MOST, 20_000), "as many as may be in flight");
     }
 
     #[test]

@@ -26,10 +26,6 @@ use crate::probe::Prober;
 use crate::report::Reporter;
 use crate::target::Target;
 
-/// While so many finished results wait for an earlier one, or so many bytes of them, nothing new is started.
-const WINDOW: u64 = 10_000;
-const WINDOW_BYTES: usize = 16 * 1024 * 1024;
-
 /// Everything that tasks of a run share.
 pub(super) struct Engine {
     pub(super) event_loop: LoopRef,
@@ -128,9 +124,7 @@ impl Engine {
 
     /// Do too many finished results wait for an earlier one?
     pub(super) fn is_window_full(&self) -> bool {
-        let reporter = self.reporter.borrow();
-        let waiting = reporter.printed().map_or(0, |printed| self.started.get() - printed);
-        waiting > WINDOW.max(self.capacity.get() as u64) || reporter.waiting_bytes() > WINDOW_BYTES
+        self.reporter.borrow().holds_back(self.started.get(), self.capacity.get())
     }
 
     /// Is there something to be started before anything new, and a place for it?

@@ -122,31 +122,3 @@ fn a_list_of_probes_that_never_wait_comes_to_its_end() {
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert_eq!(run.stdout.lines().count(), 60, "{}", run.stderr);
 }
-
-/// A server may send heads of half a megabyte, and `-v` shows them: ten thousand of them would not do.
-#[test]
-fn large_results_that_wait_for_an_earlier_one_hold_the_run_up() {
-    const HEADS: usize = 60;
-    let server = Server::start(|stream, path| {
-        match path {
-            // Until it is given up: long enough for 16 MiB, also where the machine is busy.
-            "/first" => crate::server::wait_for_hangup(stream),
-            _ => {
-                let fields: String = (0..50).map(|n| format!("X-{n}: {}\r\n", "v".repeat(8000))).collect();
-                respond(stream, "200 OK", &fields, "");
-            }
-        }
-        false
-    });
-    let rest = (0..HEADS).map(|n| server.url(&format!("/{n}")));
-    let urls: Vec<_> = std::iter::once(server.url("/first")).chain(rest).collect();
-    let list = at(&file("large", &urls.join("\n")));
-    let run = ran(&mut prober(&["-v", "-m", "8", "--parallel-max", "4", &list]));
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert_eq!(run.stdout.matches("X-49: ").count(), HEADS, "none is lost");
-    assert!(
-        run.stdout.contains("or 16 MiB of them, waited for an earlier one"),
-        "{}",
-        &run.stdout[run.stdout.len() - 999..]
-    );
-}
