@@ -203,7 +203,8 @@ pub(crate) struct Cancellation {
     waiting: Cell<Waiting>,
     /// A request that is to be thrown at the next step (asyncio: `_must_cancel`).
     must_cancel: Cell<bool>,
-    /// That request has ended a leaf's wait, so its message stands, whatever a second one says.
+    /// A request has ended a leaf's wait: it is delivered though it is withdrawn, and its message stands, whatever a second
+    /// one says. In asyncio the leaf's future is cancelled then.
     has_struck: Cell<bool>,
     /// Requests less withdrawals (asyncio: `cancelling()`).
     requests: Cell<u32>,
@@ -226,14 +227,22 @@ impl Cancellation {
         match below {
             Some(below) => way.down(below),
             None => {
+                self.must_cancel.set(true);
                 let told = self.waiting().is_some_and(|below| below.tells_first(core, task));
-                if !(self.must_cancel.replace(true) && self.has_struck.get() || told) {
-                    self.has_struck.set(!core.is_scheduled(task));
+                if !told && !self.has_struck.get() {
+                    self.strike(core, task);
                     core.messages.request(core, task, way.message.as_ref());
                 }
             }
         }
         !self.must_be_stepped()
+    }
+
+    /// A request comes to a leaf of the task, which waits unless the task is stepped now or soon.
+    pub(crate) fn strike(&self, core: &Core, task: TaskId) {
+        if !core.is_scheduled(task) && core.current.get() != Some(task) {
+            self.has_struck.set(true);
+        }
     }
 
     /// Counts a request that goes another way: a scope's, to what its body waits for.
@@ -265,6 +274,7 @@ impl Cancellation {
     pub(crate) fn begin_step(&self, step: &Step) {
         drop(step.waiting.take());
         drop(self.waiting.take());
+        self.has_struck.set(false);
         step.thrown.set(self.must_cancel.take());
     }
 
@@ -283,7 +293,10 @@ impl Cancellation {
         let below = self.waiting().filter(|below| below.takes_request());
         match below {
             Some(below) => drop(send(core, below, core.messages.send_on(core))),
-            None => self.must_cancel.set(true),
+            None => {
+                self.must_cancel.set(true);
+                self.has_struck.set(core.current.get().is_some_and(|me| !core.is_scheduled(me)));
+            }
         }
         self.must_be_stepped()
     }
@@ -298,11 +311,12 @@ impl Cancellation {
         self.requests.get()
     }
 
-    /// Withdraws a request, and returns how many are left. With none left, one that waits is forgotten (as in 3.13).
+    /// Withdraws a request, and returns how many are left. With none left, one that waits for the next await
+    /// is forgotten (as in 3.13).
     pub(crate) fn withdraw(&self) -> u32 {
         let left = self.requests.get().saturating_sub(1);
         self.requests.set(left);
-        if left == 0 {
+        if left == 0 && !self.has_struck.get() {
             self.must_cancel.set(false);
         }
         left

@@ -160,7 +160,7 @@ impl LoopRef {
         };
         future.state().listen(&self.core, Listener::once(stop), 0);
         let ran = self.run_forever();
-        this_run.set(false); // a task that outlives its run must not stop another
+        this_run.set(future.done()); // asyncio takes the callback back unless it is queued
         ran?;
         future.outcome().into_result(Error::Runtime("Event loop stopped before Future completed."))
     }

@@ -116,7 +116,7 @@ impl Runner {
     /// Runs `main` to its end. Tasks that it leaves stay for the next run.
     ///
     /// # Errors
-    /// What `main` gives; `Interrupted` after Ctrl-C; `Runtime` when a loop runs on this thread.
+    /// What `main` gives; `Interrupted` after Ctrl-C; `Runtime` when a loop runs on this thread, and after `close`.
     ///
     /// # Panics
     /// With the panic of `main`, if it panics.
@@ -137,6 +137,9 @@ impl Runner {
         if with_running(|_| ()).is_some() {
             return Err(Error::Runtime("Runner.run() cannot be called from a running event loop"));
         }
+        if self.closed.get() {
+            return Err(Error::Runtime("Runner is closed"));
+        }
         let task = self.event_loop.task_builder().context(context.clone()).create_task(main);
         let interrupts = self.catch_interrupts(&task)?;
         let result = self.event_loop.run_until_complete(task.clone());
@@ -147,12 +150,16 @@ impl Runner {
         }
     }
 
-    /// Cancels all tasks that are left, waits for them, and closes the loop.
+    /// Cancels all tasks that are left, waits for them, and closes the loop. A second time it does nothing.
     ///
     /// # Errors
-    /// `Io` if the selector fails.
-    pub fn close(self) -> Result<()> {
-        self.shut_down()
+    /// `Runtime` while it runs; `Io` if the selector fails.
+    pub fn close(&self) -> Result<()> {
+        if self.event_loop.is_running() {
+            return self.event_loop.close(); // which says so
+        }
+        self.shut_down()?;
+        self.event_loop.close()
     }
 
     fn shut_down(&self) -> Result<()> {

@@ -103,8 +103,8 @@ struct Shared<T> {
 enum State<T> {
     /// Not done. The task, once there is one.
     Waiting(Option<TaskId>),
-    /// Somebody has cancelled it, but the task has not ended yet, or was not made.
-    Cancelling,
+    /// Somebody has cancelled it. The task may not have ended yet, or may refuse; nobody waits for that.
+    Cancelled,
     Done(Result<T>),
     Panicked(Box<dyn Any + Send>),
     Taken,
@@ -140,16 +140,17 @@ impl<T> ThreadFuture<T> {
         self.wait(Instant::now().checked_add(timeout))
     }
 
-    /// Cancels the task. False if it is done.
+    /// Cancels the task. False if it is done. The future is done by that at once, though the task cleans up, or refuses.
     pub fn cancel(&self) -> bool {
         let mut state = self.shared.lock();
         let task = match *state {
             State::Waiting(task) => task,
-            State::Cancelling => return true,
+            State::Cancelled => return true,
             _ => return false,
         };
-        *state = State::Cancelling;
+        *state = State::Cancelled;
         drop(state);
+        self.shared.done.notify_all();
         if let Some(task) = task {
             let _closed = self.event_loop.call_soon_threadsafe(move || {
                 if let Some(core) = running() {
@@ -160,9 +161,9 @@ impl<T> ThreadFuture<T> {
         true
     }
 
-    /// Whether the task has ended.
+    /// Whether the task has ended, or was cancelled from here.
     pub fn done(&self) -> bool {
-        !matches!(*self.shared.lock(), State::Waiting(_) | State::Cancelling)
+        !matches!(*self.shared.lock(), State::Waiting(_))
     }
 
     fn wait(&self, until: Option<Instant>) -> Result<T> {
@@ -172,7 +173,8 @@ impl<T> ThreadFuture<T> {
         let mut state = self.shared.lock();
         loop {
             match &*state {
-                State::Waiting(_) | State::Cancelling => {}
+                State::Waiting(_) => {}
+                State::Cancelled => return Err(Error::Cancelled),
                 State::Taken => return Err(Error::InvalidState("the result was taken before")),
                 State::Done(_) | State::Panicked(_) => break,
             }
@@ -204,7 +206,7 @@ impl<T: Send + 'static> Promise<T> {
     /// Runs on the loop: makes the task, and passes its outcome on.
     fn keep(self, future: impl Future<Output = Result<T>> + 'static) {
         let Some(core) = running() else { return };
-        if matches!(*self.0.lock(), State::Cancelling) {
+        if matches!(*self.0.lock(), State::Cancelled) {
             return;
         }
         let task = core.create_task(future);
@@ -225,7 +227,7 @@ impl<T: Send + 'static> Promise<T> {
 
     fn settle(&self, outcome: State<T>) {
         let mut state = self.0.lock();
-        if matches!(*state, State::Waiting(_) | State::Cancelling) {
+        if matches!(*state, State::Waiting(_)) {
             *state = outcome;
         }
         drop(state);
@@ -236,7 +238,7 @@ impl<T: Send + 'static> Promise<T> {
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        if matches!(*state, State::Waiting(_) | State::Cancelling) {
+        if matches!(*state, State::Waiting(_)) {
             *state = State::Done(Err(Error::Cancelled));
         }
         drop(state);

@@ -46,12 +46,14 @@ fn an_endpoint_echoes_what_another_sends() {
         let (server, _) = create_datagram_endpoint(peer("server", true), anywhere, None).await?;
         let client = peer("client", false);
         let heard = client.heard.clone();
-        let (client, _) = create_datagram_endpoint(client, anywhere, server.sockname()).await?;
+        let (client, _) = create_datagram_endpoint(client, None, server.sockname()).await?;
         assert_eq!(client.peername(), server.sockname());
         client.sendto(b"ping", None)?;
         heard.wait().await?;
         let elsewhere = SocketAddr::from(([127, 0, 0, 1], 9));
         assert!(client.sendto(b"x", Some(elsewhere)).unwrap_err().to_string().starts_with("Invalid address"));
+        let nowhere = create_datagram_endpoint(peer("nobody", false), None, None).await;
+        assert_eq!(nowhere.err().unwrap().to_string(), "unexpected address family");
         client.close();
         server.abort();
         assert!(client.is_closing() && server.is_closing());

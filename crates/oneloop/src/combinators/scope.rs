@@ -70,6 +70,7 @@ impl ScopeTask {
             return;
         }
         self.body.requested.set(true);
+        task.header().cancellation.strike(core, self.task);
         if !below.is_some_and(|below| below.is_ending()) {
             core.wake(self.body.sleeper.take().unwrap_or(Sleeper::Task(self.task)));
         }

@@ -11,7 +11,7 @@ use std::{
 
 use oneloop::{
     ContextVar, Error, Event, EventLoop, ExceptionContext, Task, ThreadPoolExecutor, create_task, current_task, gather,
-    task_builder, yield_now,
+    sleep, task_builder, yield_now,
 };
 
 use crate::harness::{Log, OnDrop, here, one_turn, reports, run, virtual_loop};
@@ -511,4 +511,20 @@ fn an_exception_handler_sees_the_context_of_what_has_failed() {
         .unwrap();
     let callback = "[Exception in callback: the callback's]";
     assert_eq!(log.text(), format!("[Task: the task's] {callback} {callback} [_GatheringFuture: none]"));
+}
+
+/// A main future that stops the loop in its last step has ended, so the callback that would have stopped it is queued, and
+/// stops the next run (`base_events.py: run_until_complete` takes a callback back that is not queued yet). CPython 3.13 does
+/// the same.
+#[test]
+fn a_stop_in_the_last_step_of_a_run_stops_the_next_one() {
+    let event_loop = virtual_loop();
+    let stops = async {
+        here().stop();
+        Ok(2)
+    };
+    assert_eq!(event_loop.run_until_complete(stops).unwrap(), 2);
+    let next = event_loop.run_until_complete(sleep(Duration::from_secs(1)));
+    assert_eq!(next.unwrap_err().to_string(), "Event loop stopped before Future completed.");
+    event_loop.run_until_complete(sleep(Duration::from_secs(1))).unwrap();
 }

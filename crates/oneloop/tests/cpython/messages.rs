@@ -459,3 +459,73 @@ fn a_task_group_hands_on_the_first_of_two_cancellations() {
     .unwrap();
     assert_eq!(log.text(), "group first");
 }
+
+/// `uncancel()` forgets a request that no await has met; a wait that one has ended stays ended. CPython 3.13 prints the same.
+#[test]
+fn a_request_that_has_ended_a_wait_is_delivered_though_it_is_withdrawn() {
+    type Wait = fn() -> std::pin::Pin<Box<dyn Future<Output = Result<()>>>>;
+    let waits: [(&str, Wait); 4] = [
+        ("sleep", || Box::pin(sleep(LONG))),
+        ("yield", || Box::pin(yield_now())),
+        ("lock", || {
+            Box::pin(async {
+                let lock = Lock::new();
+                let _held = lock.acquire().await?;
+                lock.acquire().await.map(drop)
+            })
+        }),
+        ("future", || Box::pin(here().create_future().into_future())),
+    ];
+    let log = Log::default();
+    let heard = log.clone();
+    run(async move {
+        for (name, wait) in waits {
+            let inner = heard.clone();
+            let t = create_task(async move {
+                match wait().await {
+                    Err(Error::Cancelled) => inner.add(format!("{name}: {}", said())),
+                    _ => inner.add(format!("{name}: went on")),
+                }
+                Ok(())
+            });
+            yield_now().await?;
+            assert!(t.cancel_with("m"));
+            assert_eq!(t.uncancel(), 0);
+            t.await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(log.text(), "sleep: m yield: went on lock: m future: m");
+}
+
+/// Whose word counts where a task cancels itself, and where a time limit, which says nothing, was first. CPython 3.13 prints
+/// the same.
+#[test]
+fn the_word_of_a_task_that_cancels_itself_and_of_a_time_limit() {
+    let log = Log::default();
+    let heard = log.clone();
+    run(async move {
+        let inner = heard.clone();
+        let itself = create_task(async move {
+            let me = current_task().unwrap();
+            me.cancel_with("v");
+            me.cancel_with("w");
+            told(&inner, "itself", sleep(LONG)).await
+        });
+        let _ = wait([itself], ReturnWhen::AllCompleted, None).await?;
+        let limit = Duration::from_secs(1);
+        let inner = heard.clone();
+        let limited =
+            create_task(async move { timeout(limit, async |_| told(&inner, "limited", sleep(LONG)).await).await });
+        yield_now().await?;
+        let late = limited.clone();
+        here().call_at(here().time() + limit, move || {
+            late.cancel_with("same turn");
+        });
+        let _ = wait([limited], ReturnWhen::AllCompleted, None).await?;
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(log.text(), "itself w limited -");
+}

@@ -183,6 +183,9 @@ fn closing() {
         assert!(!event_loop.is_closed());
         if explicitly {
             runner.close().unwrap();
+            runner.close().unwrap(); // the second does nothing
+            let late = runner.run(async { Ok(()) });
+            assert_eq!(late.unwrap_err().to_string(), "Runner is closed");
         } else {
             drop(runner);
         }

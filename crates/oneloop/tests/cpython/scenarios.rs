@@ -1203,7 +1203,7 @@ fn runners() -> Result<()> {
         Ok(())
     };
     runner.run(nested)?;
-    Rc::into_inner(runner).unwrap().close()?;
+    runner.close()?;
     log!("closed", event_loop.is_closed());
     Ok(())
 }

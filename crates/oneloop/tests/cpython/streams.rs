@@ -91,16 +91,24 @@ fn a_server_and_a_client_on_a_unix_socket() {
     let path = socket_path("echo");
     let inside = path.clone();
     oneloop::run(async move {
-        for _ in 0..2 {
-            let server = start_unix_server(echo, &inside).await?; // the second finds the first one's socket
+        for stays in [true, false] {
+            let options = StreamOptions::new().cleanup_socket(!stays);
+            let server = options.start_unix_server(echo, &inside).await?; // the second finds the first one's socket
             let (reader, writer) = open_unix_connection(&inside).await?;
             writer.write("hello\n")?;
             assert_eq!(reader.readline().await?, b"hello\n");
             assert_eq!(writer.peername(), None);
             writer.close();
             server.close();
+            assert_eq!(inside.exists(), stays);
             server.wait_closed().await?;
         }
+        // What somebody else has put there since is left alone.
+        let server = start_unix_server(echo, &inside).await?;
+        std::fs::remove_file(&inside)?;
+        std::fs::write(&inside, "another's")?;
+        server.close();
+        assert!(inside.exists());
         Ok(())
     })
     .unwrap();

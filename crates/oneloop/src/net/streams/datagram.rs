@@ -11,7 +11,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     fmt, io,
-    net::{SocketAddr, UdpSocket},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     rc::Rc,
 };
 
@@ -86,13 +86,19 @@ struct Endpoint {
 /// ```
 ///
 /// # Errors
-/// `Io`: the address is in use or not ours; `Cancelled`; `Runtime` outside of a run.
+/// `Io`: the address is in use or not ours; `Value` with neither address; `Cancelled`; `Runtime` outside of a run.
 pub async fn create_datagram_endpoint<P: DatagramProtocol>(
     protocol: P,
-    local: SocketAddr,
-    remote: Option<SocketAddr>,
+    local: impl Into<Option<SocketAddr>>,
+    remote: impl Into<Option<SocketAddr>>,
 ) -> Result<(DatagramTransport, Rc<RefCell<P>>)> {
     let event_loop = get_running_loop()?;
+    let remote = remote.into();
+    let any = |remote: SocketAddr| match remote {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let local = local.into().or(remote.map(any)).ok_or(Error::Value("unexpected address family"))?;
     let socket = UdpSocket::bind(local)?;
     socket.set_nonblocking(true)?;
     if let Some(remote) = remote {

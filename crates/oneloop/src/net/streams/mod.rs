@@ -131,6 +131,7 @@ pub struct StreamOptions {
     limit: usize,
     backlog: usize,
     start_serving: bool,
+    cleanup_socket: bool,
 }
 
 impl Default for StreamOptions {
@@ -142,7 +143,7 @@ impl Default for StreamOptions {
 impl StreamOptions {
     /// The defaults: lines of at most 64 KiB, 100 connections that may wait, and servers that serve at once.
     pub fn new() -> StreamOptions {
-        StreamOptions { limit: reader::DEFAULT_LIMIT, backlog: 100, start_serving: true }
+        StreamOptions { limit: reader::DEFAULT_LIMIT, backlog: 100, start_serving: true, cleanup_socket: true }
     }
 
     /// The reader's limit in bytes, at least one: no line is longer, and about twice as much is kept.
@@ -160,6 +161,12 @@ impl StreamOptions {
     /// Whether a server accepts connections at once, or when [`Server::start_serving`] is called.
     pub fn start_serving(mut self, on: bool) -> StreamOptions {
         self.start_serving = on;
+        self
+    }
+
+    /// Whether a Unix server's file is removed when the server closes, if it is still its own (Python 3.13). It is.
+    pub fn cleanup_socket(mut self, on: bool) -> StreamOptions {
+        self.cleanup_socket = on;
         self
     }
 
@@ -227,7 +234,8 @@ impl StreamOptions {
         }
         let listener = std::os::unix::net::UnixListener::bind(path)?;
         listener.set_nonblocking(true)?;
-        self.serve(event_loop, vec![server::Listener::Unix(listener)], client_connected).await
+        let _file = if self.cleanup_socket { server::SocketFile::new(path).ok() } else { None };
+        self.serve(event_loop, vec![server::Listener::Unix { listener, _file }], client_connected).await
     }
 
     async fn serve<H, F>(

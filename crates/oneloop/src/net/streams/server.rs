@@ -10,14 +10,15 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fmt,
+    fmt, fs,
     future::Future,
     io,
     net::SocketAddr,
     os::{
         fd::{AsRawFd, RawFd},
-        unix::net::UnixListener,
+        unix::{fs::MetadataExt, net::UnixListener},
     },
+    path::{Path, PathBuf},
     pin::Pin,
     rc::{Rc, Weak},
     time::Duration,
@@ -41,7 +42,31 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// What listens.
 pub(super) enum Listener {
     Tcp(std::net::TcpListener),
-    Unix(UnixListener),
+    /// Its file goes after it, unless that is to stay.
+    Unix {
+        listener: UnixListener,
+        _file: Option<SocketFile>,
+    },
+}
+
+/// The file of a Unix socket. Dropping this removes it, if it is still the same one (`unix_events.py: _stop_serving`).
+pub(super) struct SocketFile {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl SocketFile {
+    pub(super) fn new(path: &Path) -> io::Result<SocketFile> {
+        Ok(SocketFile { path: path.to_owned(), inode: fs::symlink_metadata(path)?.ino() })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
+            let _gone_meanwhile = fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Listener {
@@ -52,7 +77,7 @@ impl Listener {
                 socket.set_nonblocking(true)?;
                 Ok(Socket::Tcp(socket))
             }
-            Listener::Unix(listener) => {
+            Listener::Unix { listener, .. } => {
                 let (socket, _) = listener.accept()?;
                 socket.set_nonblocking(true)?;
                 Ok(Socket::Unix(socket))
@@ -65,7 +90,7 @@ impl AsRawFd for Listener {
     fn as_raw_fd(&self) -> RawFd {
         match self {
             Listener::Tcp(listener) => listener.as_raw_fd(),
-            Listener::Unix(listener) => listener.as_raw_fd(),
+            Listener::Unix { listener, .. } => listener.as_raw_fd(),
         }
     }
 }
@@ -239,7 +264,7 @@ impl Server {
         let listeners = self.0.shared.listeners.borrow();
         let addresses = listeners.iter().flatten().filter_map(|listener| match &**listener {
             Listener::Tcp(listener) => listener.local_addr().ok(),
-            Listener::Unix(_) => None,
+            Listener::Unix { .. } => None,
         });
         addresses.collect()
     }
