@@ -69,10 +69,10 @@ pub fn run<T: 'static>(main: impl Future<Output = Result<T>> + 'static) -> Resul
 ///
 /// It can't be used once it is closed:
 ///
-/// ```compile_fail
+/// ```
 /// # let runner = oneloop::Runner::new()?;
 /// runner.close()?;
-/// runner.run(async { Ok(()) })?;
+/// assert_eq!(runner.run(async { Ok(()) }).unwrap_err().to_string(), "Runner is closed");
 /// # Ok::<(), oneloop::Error>(())
 /// ```
 pub struct Runner {

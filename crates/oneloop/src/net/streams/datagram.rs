@@ -76,7 +76,8 @@ struct Endpoint {
 ///     }
 /// }
 /// # oneloop::run(async {
-/// let (transport, _echo) = create_datagram_endpoint(Echo(None), "127.0.0.1:0".parse().unwrap(), None).await?;
+/// let here = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+/// let (transport, _echo) = create_datagram_endpoint(Echo(None), here, None).await?;
 /// let client = oneloop::net::UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
 /// client.send_to(b"hello", transport.sockname().unwrap()).await?;
 /// let mut buf = [0; 9];
