@@ -15,6 +15,7 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use http::Method;
 use url::{Host, Url};
 
 use crate::builder::SessionBuilder;
-use crate::connector::{Connector, now};
+use crate::connector::{Connector, host_of, now, resolving};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Exchange, Hop};
 use crate::pool::Pool;
@@ -30,7 +31,6 @@ use crate::proto::{Headers, Limits};
 use crate::request;
 use crate::response::Response;
 use crate::target;
-use crate::timeouts::within;
 
 /// Makes requests. Clones share everything.
 #[derive(Clone)]
@@ -116,17 +116,13 @@ impl ClientSession {
         exchange.clear();
         exchange.push(Hop::new(url.clone(), method, begun));
         let search = async {
-            match url.host() {
-                Some(Host::Domain(name)) => self.resolve(name).await,
-                Some(Host::Ipv4(address)) => Ok(vec![address.into()]),
-                Some(Host::Ipv6(address)) => Ok(vec![address.into()]),
-                None => Err(Error::new(ErrorKind::BadUrl, "the URL has no host")),
+            match host_of(url)? {
+                Host::Domain(name) => self.resolve(name).await,
+                Host::Ipv4(address) => Ok(vec![address.into()]),
+                Host::Ipv6(address) => Ok(vec![address.into()]),
             }
         };
-        let found = match self.0.connector.timeouts.resolve_left(begun, begun) {
-            None => search.await,
-            Some(limit) => within(limit, ErrorKind::ResolveTimeout, "resolving the name", search).await,
-        };
+        let found = resolving(self.0.connector.timeouts.resolve_left(begun, begun), pin!(search)).await;
         if found.is_ok() {
             exchange.stop(now()?);
         }

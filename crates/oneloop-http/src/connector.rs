@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -205,8 +205,9 @@ impl Connector {
         let begun = now()?;
         let route = self.route(url)?;
         let mut missing = None;
-        if let Some(search) = self.find(url, route.as_deref(), fixed, begun, exchange)? {
-            let resolved = search.await.map_err(|error| of_proxy(error, route.as_deref()))?;
+        if let Some(search) = self.find(url, route.as_deref(), fixed, exchange)? {
+            let resolved = resolving(self.timeouts.resolve_left(begun, now()?), search).await;
+            let resolved = resolved.map_err(|error| of_proxy(error, route.as_deref()))?;
             missing = resolved.missing();
             let mut hop = exchange.hop();
             hop.addresses = resolved.addresses;
@@ -236,14 +237,10 @@ impl Connector {
         exchange.hop().clock.enter(Phase::Tls, now()?);
         if url.scheme() == "https" {
             wire.start_tls(self.tls.get()?, self.tls.server_name(host_of(url)?)?)?;
-            match self.timeouts.tls_left(begun, now()?) {
-                None => poll_fn(|cx| handshake(&mut wire, cx, exchange)).await,
-                Some(limit) => {
-                    let work = poll_fn(|cx| handshake(&mut wire, cx, exchange));
-                    Box::pin(within(limit, ErrorKind::TlsTimeout, "the TLS handshake", work)).await
-                }
-            }
-            .map_err(|error| error.in_context(format_args!("TLS with {}", host_and_port(url))))?;
+            let limit = self.timeouts.tls_left(begun, now()?);
+            let work = poll_fn(|cx| handshake(&mut wire, cx, exchange));
+            let done = within(limit, ErrorKind::TlsTimeout, "the TLS handshake", work).await;
+            done.map_err(|error| error.in_context(format_args!("TLS with {}", host_and_port(url))))?;
         }
         Ok(wire)
     }
@@ -261,22 +258,15 @@ impl Connector {
         url: &'a Url,
         route: Option<&Route<'a>>,
         fixed: Option<IpAddr>,
-        begun: Instant,
         exchange: &Exchange,
     ) -> Result<Option<LocalBoxFuture<'a, Result<Resolved>>>> {
-        let host = route.map_or_else(|| host_of(url), |route| Ok(route.host.clone()))?;
-        let addresses = match (fixed, route.and_then(|route| route.addresses), host) {
+        let given = route.and_then(|route| route.addresses);
+        let addresses = match (fixed, given, host_on_the_way(url, route)?) {
             (Some(address), ..) => vec![address],
             (None, Some(given), _) => given.iter().filter(|address| self.family.has(address)).copied().collect(),
             (None, None, Host::Ipv4(address)) => self.of_wanted_family(address.into())?,
             (None, None, Host::Ipv6(address)) => self.of_wanted_family(address.into())?,
-            (None, None, Host::Domain(name)) => {
-                let search = self.resolver.resolve(name, self.family);
-                return Ok(Some(match self.timeouts.resolve_left(begun, now()?) {
-                    None => search,
-                    Some(limit) => Box::pin(within(limit, ErrorKind::ResolveTimeout, "resolving the name", search)),
-                }));
-            }
+            (None, None, Host::Domain(name)) => return Ok(Some(self.resolver.resolve(name, self.family))),
         };
         exchange.hop().addresses = addresses;
         Ok(None)
@@ -337,10 +327,7 @@ impl Connector {
             }
             Ok(wire)
         };
-        match self.timeouts.connect_left(begun, now()?) {
-            None => work.await,
-            Some(limit) => within(limit, ErrorKind::ConnectTimeout, "connecting", work).await,
-        }
+        within(self.timeouts.connect_left(begun, now()?), ErrorKind::ConnectTimeout, "connecting", pin!(work)).await
     }
 
     /// All addresses at hand have `failed`, and this family's answer had come too late to be among them: now it is waited
@@ -348,7 +335,7 @@ impl Connector {
     async fn reach_late(&self, way: Way<'_>, family: Family, failed: Error) -> Result<Wire> {
         let Way { url, route, exchange, .. } = way;
         let tried = std::mem::take(&mut exchange.hop().addresses);
-        let found = match route.map_or_else(|| host_of(url), |route| Ok(route.host.clone()))? {
+        let found = match host_on_the_way(url, route)? {
             Host::Domain(name) => self.resolve_late(name, family).await?,
             _ => Vec::new(),
         };
@@ -365,7 +352,7 @@ impl Connector {
     /// a cancellation.
     pub(crate) async fn resolve_late(&self, name: &str, family: Family) -> Result<Vec<IpAddr>> {
         let search = self.resolver.resolve(name, family);
-        match within(Limit::of(LATE_FAMILY), ErrorKind::ResolveTimeout, "resolving the name", search).await {
+        match resolving(Some(Limit::of(LATE_FAMILY)), search).await {
             Ok(resolved) => Ok(resolved.addresses),
             Err(error) if error.is_cancelled() => Err(error),
             Err(_) => Ok(Vec::new()),
@@ -385,12 +372,25 @@ fn host_and_port(url: &Url) -> &str {
     &url[Position::BeforeHost..Position::AfterPort]
 }
 
-fn host_of(url: &Url) -> Result<Host<&str>> {
+pub(crate) fn host_of(url: &Url) -> Result<Host<&str>> {
     url.host().ok_or_else(|| Error::new(ErrorKind::BadUrl, "the URL has no host"))
+}
+
+/// The host that is connected to: the URL's, or where the route leads instead.
+fn host_on_the_way<'a>(url: &'a Url, route: Option<&Route<'a>>) -> Result<Host<&'a str>> {
+    route.map_or_else(|| host_of(url), |route| Ok(route.host.clone()))
 }
 
 fn port_of(url: &Url, route: Option<&Route<'_>>) -> u16 {
     route.map_or_else(|| url.port_or_known_default().unwrap_or(80), |route| route.port)
+}
+
+/// Awaits a `search` for addresses within its limit.
+pub(crate) fn resolving<T>(
+    limit: Option<Limit>,
+    search: impl Future<Output = Result<T>> + Unpin,
+) -> impl Future<Output = Result<T>> {
+    within(limit, ErrorKind::ResolveTimeout, "resolving the name", search)
 }
 
 fn handshake(wire: &mut Wire, cx: &mut Context<'_>, exchange: &Exchange) -> Poll<Result<()>> {

@@ -237,8 +237,8 @@ impl Incoming {
         self.early = Vec::new();
         if self.session.0.keepalive && !self.is_done() {
             // The redirect stands, however its body ends; a slow one is not worth waiting for.
-            let limit = Limit::of(MAX_DRAIN_TIME);
-            let drained = Box::pin(within(limit, ErrorKind::Timeout, "a redirect's body", self.drain())).await;
+            let (limit, drain) = (Limit::of(MAX_DRAIN_TIME), Box::pin(self.drain()));
+            let drained = within(Some(limit), ErrorKind::Timeout, "a redirect's body", drain).await;
             if let Err(error) = drained
                 && error.is_cancelled()
             {

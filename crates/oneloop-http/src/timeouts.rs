@@ -5,7 +5,7 @@
 //! caller's. Counterparts: `aiohttp.ClientTimeout` (`connect`, `sock_connect`, `sock_read`), .NET's `ConnectTimeout`.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -76,27 +76,29 @@ impl Limit {
     }
 }
 
-/// Awaits `work` for at most `limit`, then drops it and fails with `kind`.
+/// Awaits `work` for at most `limit`, then fails with `kind`. Without a limit it just awaits.
 ///
 /// Not [`oneloop::wait_for`], which cancels its own task to end it: whatever is cancelled in here was cancelled by the
-/// caller, and goes up as it is.
-pub(crate) async fn within<T>(
-    limit: Limit,
+/// caller, and goes up as it is. What the limit needs is boxed: this future's state is part of every request that waits,
+/// and most have no limit. For the same reason `work` comes boxed or pinned, so that it isn't moved in here once more.
+pub(crate) fn within<T>(
+    limit: Option<Limit>,
     kind: ErrorKind,
-    doing: &str,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let (mut work, mut timer) = (pin!(work), pin!(oneloop::sleep(limit.left)));
-    poll_fn(|cx| {
-        if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
-            return Poll::Ready(outcome);
-        }
-        timer.as_mut().poll(cx).map(|passed| {
-            passed?;
-            Err(over(limit, kind, doing))
+    doing: &'static str,
+    mut work: impl Future<Output = Result<T>> + Unpin,
+) -> impl Future<Output = Result<T>> {
+    let mut timer = limit.map(|limit| {
+        Box::pin(async move {
+            match oneloop::sleep(limit.left).await {
+                Ok(()) => over(limit, kind, doing),
+                Err(error) => error.into(),
+            }
         })
+    });
+    poll_fn(move |cx| match (Pin::new(&mut work).poll(cx), &mut timer) {
+        (Poll::Pending, Some(timer)) => timer.as_mut().poll(cx).map(Err),
+        (outcome, _) => outcome,
     })
-    .await
 }
 
 /// The error of a limit that has struck.

@@ -5,8 +5,9 @@
 //! that any one of them may make (not only the last: a chain whose middle swells is as dear), and the number of gzip
 //! members, since empty ones make nothing. These hold for a body as a whole: what came in one read is decoded to its end
 //! in one step, so a bomb can keep the thread for as long as it takes to make the limit once in each coding of its chain.
-//! Whatever is not a whole, valid stream from its first byte to its last is an error: a body that is cut short, a wrong checksum, bytes after
-//! the end. An empty body is an empty body, coded or not, because servers announce a coding for nothing.
+//! Whatever is not a whole, valid stream from its first byte to its last is an error: a body that is cut short, a wrong
+//! checksum, bytes after the end. An empty body is an empty body, coded or not, because servers announce a coding for
+//! nothing.
 //!
 //! Neighbours: [`incoming`](crate::incoming) puts one behind the response reader when the session asks for
 //! [`compressed`](crate::SessionBuilder::compressed) responses. flate2 and brotli-decompressor do the decoding.

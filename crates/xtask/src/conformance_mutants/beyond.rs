@@ -50,8 +50,8 @@ pub(super) const BEYOND: &[Mutant] = &[
     Mutant {
         lines: &[],
         file: "crates/oneloop-http/src/connector.rs",
-        from: r#"            Some(limit) => within(limit, ErrorKind::ConnectTimeout, "connecting", work).await,"#,
-        to: r#"            Some(limit) => within(limit * 9, ErrorKind::ConnectTimeout, "connecting", work).await,"#,
+        from: r#"within(self.timeouts.connect_left(begun, now()?), ErrorKind::ConnectTimeout, "connecting", pin!(work)).await"#,
+        to: "work.await",
         tests: &["--test=client_proxy", "a_proxy_that_stalls"],
     },
     Mutant {
