@@ -210,8 +210,8 @@ impl Inner {
 
     /// `TaskGroup.__aexit__`. The result is `None` where the body has panicked.
     async fn exit<T>(&self, parent: &ScopeTask, result: Option<Result<T>>) -> Result<T> {
-        let mut cancelled = matches!(&result, Some(Err(error)) if error.is_cancelled());
-        let mut reason = cancelled.then(Reason::caught); // the first that came from outside is what is handed on
+        // A cancellation from outside is handed on, with the words of the first.
+        let mut cancelled = matches!(&result, Some(Err(error)) if error.is_cancelled()).then(Reason::caught);
         if !matches!(result, Some(Ok(_))) && !self.aborting.get() {
             self.abort(parent);
         }
@@ -223,18 +223,17 @@ impl Inner {
                 self.tasks.borrow().iter().for_each(|task| core.observe_wait(|| WaitsFor::Task(*task)));
             });
             if all_ended.await.is_err() && !self.aborting.get() {
-                cancelled = true;
-                reason = Some(Reason::caught());
+                cancelled = Some(Reason::caught());
                 self.abort(parent);
             }
             self.on_completed.take();
         }
         let mut errors = self.errors.take();
         if self.parent_cancel_requested.take() && parent.uncancel() == 0 {
-            cancelled = false;
+            cancelled = None;
         }
-        if cancelled && errors.is_empty() {
-            return Err(reason.unwrap_or_default().raise());
+        if let Some(reason) = cancelled.filter(|_| errors.is_empty()) {
+            return Err(reason.raise());
         }
         let result = match result {
             Some(Err(error)) if !error.is_cancelled() => {
