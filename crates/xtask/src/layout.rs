@@ -45,19 +45,25 @@ fn write() -> Result<(), String> {
     let nobody = servers.write_list("nobody.txt", ["http://127.0.0.1:1/".to_owned()].into_iter())?;
     let at = |list: &Path| format!("@{}", list.display());
     let cacert = ca.to_string_lossy().into_owned();
-    let runs: [&[&str]; 5] = [
-        &["--cacert", &cacert, &at(&https)],
-        &["--cacert", &cacert, "--format", "jsonl", &at(&https)],
-        &[&at(&http)],
-        &["--keepalive", &at(&kept)],
-        &[&at(&nobody)],
+    // Each function stands with the first way that needs it: what only the later ones need lies behind, out of the way.
+    let runs: [(&str, &[&str]); 5] = [
+        ("Over HTTPS:", &["--cacert", &cacert, &at(&https)]),
+        ("Beside these, over HTTP:", &[&at(&http)]),
+        ("... with kept connections:", &["--keepalive", &at(&kept)]),
+        ("... where nobody answers:", &[&at(&nobody)]),
+        ("... as JSON:", &["--cacert", &cacert, "--format", "jsonl", &at(&https)]),
     ];
-    let mut names = BTreeSet::new();
-    for run in runs {
+    let (mut names, mut text) = (BTreeSet::new(), HEAD.to_owned());
+    for (ways, run) in runs {
+        text += &format!("# {ways}\n");
         let ran = functions(run, &servers.file("callgrind.out"))?;
-        names.extend(ran.intersection(&all).map(|name| without_hash(name).to_owned()));
+        let ran: BTreeSet<&str> = ran.intersection(&all).map(|name| without_hash(name)).collect();
+        for name in ran {
+            if names.insert(name.to_owned()) {
+                text += &format!("{name}\n");
+            }
+        }
     }
-    let text = names.iter().fold(HEAD.to_owned(), |text, name| text + name + "\n");
     std::fs::write(shell::root().join(LIST), text).map_err(|error| format!("{LIST}: {error}"))?;
     println!("{} names in {LIST}; build anew to have them used", names.len());
     Ok(())

@@ -1,10 +1,11 @@
 //! One measured child: what it cost, from the kernel's account of it.
 //!
 //! Neighbours: `works` and `micro` run the cases through it. Invariant: a child is always waited for, and its figures
-//! are its own: `wait4` gives them for that child alone.
+//! are its own: `wait4` gives them for that child alone, and where its peak may be ours, `/proc` gives it.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use wait4::Wait4;
@@ -17,8 +18,7 @@ pub(crate) struct Usage {
     pub(crate) wall: Duration,
     pub(crate) user: Duration,
     pub(crate) system: Duration,
-    /// The kernel's high-water mark of the resident memory, in bytes. It is never below this process's own, some 5.4 MiB,
-    /// since a process keeps the mark of whoever it was before its exec.
+    /// The high-water mark of the resident memory, in bytes.
     pub(crate) peak: u64,
 }
 
@@ -56,21 +56,58 @@ fn run(command: &mut Command, output: Output, must_pass: bool) -> Result<Usage, 
     });
     let start = Instant::now();
     let mut child = command.spawn().map_err(failed)?;
-    if let Some(mut stdout) = child.stdout.take() {
-        std::io::copy(&mut stdout, &mut std::io::sink()).map_err(failed)?;
-    }
-    let mut said = Vec::new();
-    if let Some(mut stderr) = child.stderr.take() {
-        stderr.read_to_end(&mut said).map_err(failed)?;
-    }
+    let (id, ended) = (child.id(), AtomicBool::new(false));
+    let (said, watched) = std::thread::scope(|scope| {
+        let watched = scope.spawn(|| watch_peak(id, &ended));
+        let said = read_all(&mut child);
+        ended.store(true, Ordering::Relaxed);
+        (said, watched.join().unwrap_or_default())
+    });
+    let said = said.map_err(failed)?;
     let ended = child.wait4().map_err(failed)?;
     let wall = start.elapsed();
+    // A process keeps the mark of whoever it was before its exec, which is ours: its own may be lower.
+    let counted = ended.rusage.maxrss;
+    let peak = if wall < WATCHABLE || Some(counted) > peak_of("self") { counted } else { watched.unwrap_or(counted) };
     if must_pass && !ended.status.success() {
         let said = String::from_utf8_lossy(&said);
         let tail: Vec<&str> = said.lines().rev().take(3).collect();
         return Err(format!("{name} ended with {}: {}", ended.status, tail.join(" / ")));
     }
-    Ok(Usage { wall, user: ended.rusage.utime, system: ended.rusage.stime, peak: ended.rusage.maxrss })
+    Ok(Usage { wall, user: ended.rusage.utime, system: ended.rusage.stime, peak })
+}
+
+/// What the child says on stderr until it closes that. What it writes to stdout is thrown away.
+fn read_all(child: &mut Child) -> std::io::Result<Vec<u8>> {
+    if let Some(mut stdout) = child.stdout.take() {
+        std::io::copy(&mut stdout, &mut std::io::sink())?;
+    }
+    let mut said = Vec::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        stderr.read_to_end(&mut said)?;
+    }
+    Ok(said)
+}
+
+/// A run shorter than this has too few looks at it for its peak to be among them.
+const WATCHABLE: Duration = Duration::from_millis(500);
+
+/// Looks at a child's high-water mark until it has ended.
+fn watch_peak(id: u32, ended: &AtomicBool) -> Option<u64> {
+    let id = id.to_string();
+    let mut peak = None;
+    while !ended.load(Ordering::Relaxed) {
+        peak = peak_of(&id).or(peak);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    peak
+}
+
+/// The high-water mark of the resident memory of the program that a process is now, in bytes.
+fn peak_of(process: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let mark = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    mark.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// The median of a set of figures, by each one's own order.
