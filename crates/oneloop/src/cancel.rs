@@ -358,7 +358,7 @@ impl<T> CancelTarget for TaskInner<T> {
 }
 
 /// The first thing that a leaf does when it is polled: if a cancellation was thrown into the current task, the leaf
-/// takes it and returns `Err(Cancelled)`, even when its value is there (rule 30: a late cancel wins).
+/// takes it and returns `Err(Cancelled)`, even when its value is there: a late cancel wins (trio 16).
 pub(crate) fn take_cancellation() -> bool {
     with_running(|core| core.step.take_thrown(core)).unwrap_or(false)
 }

@@ -3,7 +3,7 @@
 //! Job: [`ContextVar`], [`Context`], and the rule by which they flow. A task gets a *copy* of the context in which it
 //! is made; a callback, a timer and a done-callback get a copy of the one in which they are registered; a plain
 //! `.await` shares the caller's. So what a task sets is seen by what it awaits and by tasks that it makes later, and by
-//! nobody outside of it. Neighbours: `task.rs` and `debug.rs` (the fence round a callback) swap contexts in and out,
+//! nobody outside of it. Neighbours: `task.rs` and `exceptions.rs` (the fence round a callback) swap contexts in and out,
 //! `handle.rs` captures them, `threads.rs` takes a copy to another thread. Invariants:
 //!
 //! - As long as no variable was set on a thread, no context exists there: each place that swaps tests one flag.

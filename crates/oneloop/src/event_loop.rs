@@ -86,7 +86,9 @@ pub(crate) struct Core {
     pub(crate) spare_waker: KeptWaker,
     /// Every task that has not ended.
     pub(crate) tasks: RefCell<Slab<TaskSlot>>,
+    /// What is to happen later, the earliest first.
     pub(crate) timers: RefCell<Timers>,
+    /// Sockets, and what the loop parks in.
     pub(crate) selector: Selector,
     /// What other threads left for this one.
     pub(crate) inbox: Arc<Inbox>,
@@ -95,8 +97,10 @@ pub(crate) struct Core {
     pub(crate) current: Cell<Option<TaskId>>,
     /// What the leaves of that step have to say about cancellation.
     pub(crate) step: Step,
+    /// What cancellers have said.
     pub(crate) messages: Messages,
     pub(crate) signals: RefCell<Signals>,
+    /// The callbacks of `add_reader` and `add_writer`.
     pub(crate) watches: RefCell<crate::watch::Watches>,
     /// What runs on other threads for this loop.
     pub(crate) jobs: Jobs,
@@ -105,12 +109,13 @@ pub(crate) struct Core {
     pub(crate) waking: Cell<WokenBy>,
     /// The generation of the next task.
     pub(crate) next_number: Cell<NonZeroU32>,
-    /// How many of them have a default name.
+    /// How many tasks have a default name.
     pub(crate) unnamed: Cell<u32>,
     /// How many turns were begun.
     pub(crate) turn: Cell<u64>,
+    /// In how many turns the kernel is asked once while something is ready.
     pub(crate) poll_every: u32,
-    /// When the kernel was last asked. Kept only with `poll_every` above 1.
+    /// When a turn that had something to run last asked the kernel. Kept only with `poll_every` above 1.
     pub(crate) polled_at: Cell<Instant>,
     /// When this turn looked for due timers, right after the selector had returned. Kept only while a timer is armed.
     pub(crate) collected_at: Cell<Instant>,
@@ -178,7 +183,9 @@ impl LoopRef {
 
     #[inline(never)] // compiled twice, so that hooks cost nothing in a turn that nobody observes
     fn turn_until_stopped<const OBSERVED: bool>(&self) -> Result<()> {
+        self.core.wakes_for::<OBSERVED>(WokenBy::Callback);
         while !self.run_once::<OBSERVED>()? {}
+        self.core.wakes_for::<OBSERVED>(WokenBy::Outside);
         Ok(())
     }
 }

@@ -120,10 +120,9 @@ impl Core {
     /// is reported, and the loop goes on.
     pub(crate) fn fence(&self, function: impl FnOnce()) {
         let outside = Cell::new(None);
-        let run = || context::within(&outside, || self.watched(|| None, function));
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
-            self.report("Exception in callback", payload);
-        }
+        let run = || context::within(&outside, function);
+        let report = |payload| self.report("Exception in callback", payload);
+        self.watched(|| None, || catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(report));
         if let Some(context) = outside.take()
             && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(context)))
         {

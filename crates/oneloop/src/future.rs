@@ -84,7 +84,7 @@ impl<T> FutureState<T> {
         self.has_failed() && !self.seen.get()
     }
 
-    /// Whether it failed, and nobody has taken the error.
+    /// Whether it failed. A panic that was taken counts no more.
     pub(crate) fn has_failed(&self) -> bool {
         matches!(*self.outcome.borrow(), Outcome::Finished(Err(_)) | Outcome::Panicked(_))
     }

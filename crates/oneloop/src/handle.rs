@@ -55,7 +55,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Takes the callback out of the queue, and drops what it had captured. Nothing happens if it has run.
+    /// Takes the callback away, and drops what it had captured. Its place in the queue stays, and does nothing. Nothing
+    /// happens if it has run.
     pub fn cancel(&self) {
         self.cancelled.set(true);
         drop(self.callback.0.take());

@@ -415,10 +415,10 @@ impl Core {
         }
     }
 
-    /// What the selector wakes from now on, it wakes for this source.
-    pub(crate) fn woken_by_io<const OBSERVED: bool>(&self, token: Token) {
+    /// Who wakes what is woken from now on, outside of steps.
+    pub(crate) fn wakes_for<const OBSERVED: bool>(&self, who: WokenBy) {
         if OBSERVED {
-            self.waking.set(WokenBy::Io(token.0));
+            self.waking.set(who);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The ready queue, and the wakers that feed it.
 //!
 //! Job: one FIFO of everything that is to run, for task steps and callbacks alike, and two ways into it. A wake on
-//! the loop's own thread finds the running loop and pushes the task's step at once: no lock, and of atomics one load.
+//! the loop's own thread finds the running loop and pushes the task's step at once: no lock, and of atomics two loads.
 //! A wake from anywhere else (another thread, a destructor at the thread's end, another loop's turn) leaves the task's
 //! waker in the [`Inbox`], which the loop empties before it queues anything else, and in its I/O phase. Neighbours:
 //! `event_loop.rs` owns the queue and runs it; `wakers.rs` finds each task its [`TaskWaker`]. Invariants:
@@ -23,9 +23,9 @@ use crate::{
     timers::TimerId,
 };
 
-/// Names a task: its slot in the loop's table, and its generation, which no two tasks of a loop share until four
-/// thousand million have been made, and which tells it from the later one that has inherited its slot. In one word,
-/// so that a waker can keep it in one atomic number. `Task-7` has generation 7.
+/// Names a task: its slot in the loop's table, and its generation. Generations count the tasks of a loop from 1 (up to
+/// four thousand million, then anew), and tell a task from a later one that has its slot. Both are in one word, so that a
+/// waker can keep them in one atomic number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(pub(crate) NonZeroU64);
 
@@ -34,7 +34,8 @@ impl TaskId {
         TaskId(NonZeroU64::from(generation) | ((slot as u64) << 32))
     }
 
-    /// The number in the task's default name: 7 for `Task-7`. It counts the tasks of one loop from 1.
+    /// The task's generation: 7 for the seventh task of its loop. In its default name (`Task-7`) tasks that were given a
+    /// name aren't counted, so that the number there may be lower.
     pub fn number(self) -> u32 {
         self.0.get() as u32
     }

@@ -6,16 +6,16 @@
 //!
 //! - Registration is edge-triggered: the kernel reports a change once. So the bit stays set until an operation says
 //!   `WouldBlock`, or moves fewer bytes than it could have; only then may anybody wait.
-//! - Who waits is stored before `Pending` is returned. Several tasks may wait for one direction: an event wakes all.
+//! - Who waits is stored before `Pending` is returned. Several may wait for one direction: an event wakes all.
 //! - A token carries a generation: an event of a source that is gone never wakes the source that has its slot now.
 //! - Dropping a registration frees its slot. The descriptor leaves epoll when it is closed, which costs no call.
-//! - Nothing is borrowed while a waker runs: it may be a foreign one, and call back into the loop.
+//! - Nothing that a call could reach is borrowed while a waker runs: it may be a foreign one, and call the loop.
 //!
 //! Counterparts: asyncio's `selectors.EpollSelector` is level-triggered and calls back; .NET has `SocketAsyncEngine`
 //! on hidden threads (Linux) or completion ports (Windows).
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io, mem,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -30,7 +30,7 @@ use crate::{
     error::{Error, Result},
     event_loop::{Core, running},
     handle::Listener,
-    observer::{Event, Unpark},
+    observer::{Event, Unpark, WokenBy},
     ready::{Ready, Sleeper},
     task_ref::current_id,
     waiters::Waiters,
@@ -87,6 +87,7 @@ pub(crate) struct Selector {
     pub(crate) poll: RefCell<Option<mio::Poll>>,
     events: RefCell<Events>,
     pub(crate) slots: RefCell<Slots>,
+    pub(crate) last_key: Cell<u32>,
 }
 
 #[derive(Default)]
@@ -115,6 +116,7 @@ impl Selector {
             poll: RefCell::new(Some(mio::Poll::new()?)),
             events: RefCell::new(Events::with_capacity(1024)),
             slots: RefCell::default(),
+            last_key: Cell::new(0),
         })
     }
 
@@ -161,7 +163,7 @@ impl Selector {
             let readable = read_ended || event.is_readable();
             let writable = write_ended || event.is_writable();
             core.observe_if::<OBSERVED>(|| Event::IoEvent { token: event.token().0, readable, writable });
-            core.woken_by_io::<OBSERVED>(event.token());
+            core.wakes_for::<OBSERVED>(WokenBy::Io(event.token().0));
             if readable {
                 self.set_ready(core, event.token(), Direction::Read, read_ended);
             }
@@ -169,6 +171,7 @@ impl Selector {
                 self.set_ready(core, event.token(), Direction::Write, write_ended);
             }
         }
+        core.wakes_for::<OBSERVED>(WokenBy::Callback);
         unpark
     }
 
@@ -219,18 +222,20 @@ impl Registration {
     }
 
     /// Runs `operation` when the source is ready, again after each `WouldBlock`, until it gives something.
-    /// A leaf: it takes a cancellation before it does anything. Nothing is lost when it is dropped.
+    /// A leaf: it takes a cancellation before it does anything. Nothing is lost when it is dropped. Each of several who
+    /// wait at once comes with a `key` of its own (see `net/operation.rs`); 0 is for the one who owns the direction.
     pub(crate) fn poll_io<R>(
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
+        key: u32,
         mut operation: impl FnMut() -> io::Result<R>,
     ) -> Poll<Result<R>> {
         if take_cancellation() {
             return Poll::Ready(Err(Error::Cancelled));
         }
         loop {
-            if !self.ready_or_wait(direction, cx.waker()) {
+            if !self.ready_or_wait(direction, key, cx.waker()) {
                 return Poll::Pending;
             }
             match operation() {
@@ -250,7 +255,7 @@ impl Registration {
     }
 
     /// True if an operation may succeed; else stores who is to be woken when one may, or wakes the task for the next turn.
-    fn ready_or_wait(&self, direction: Direction, waker: &Waker) -> bool {
+    fn ready_or_wait(&self, direction: Direction, key: u32, waker: &Waker) -> bool {
         let turn = self.core.turn.get();
         let state = self.with_half(direction, |half| {
             half.tries = (turn, if half.tries.0 == turn { half.tries.1 + 1 } else { 1 });
@@ -262,7 +267,7 @@ impl Registration {
         } else if !ready {
             self.core.observe_source_wait(self.token, direction);
             let sleeper = Sleeper::new(&self.core, waker);
-            let old = self.with_half(direction, |half| half.waiters.wait(sleeper));
+            let old = self.with_half(direction, |half| half.waiters.wait(key, sleeper));
             drop(old); // with nothing borrowed: it may be foreign
         }
         ready && tries <= TRIES_A_TURN

@@ -37,7 +37,7 @@ pub(crate) struct Signals {
 struct SignalHandler {
     /// Tells it from an earlier or later one for the same signal.
     number: u64,
-    /// The pipe goes first: it is closed before its place in the selector is free.
+    /// The pipe goes first: it is closed before its place in the selector is free. The listener there only borrows it.
     _pipe: Rc<RefCell<SignalPipe>>,
     _registration: Registration,
 }
@@ -74,10 +74,10 @@ impl LoopRef {
         let context = Rc::new(Cell::new(context::inherited()));
         let call = Listener::new(move |_| context::within(&context, || (callback.borrow_mut())()));
         let listener = Listener::new({
-            let (pipe, core) = (pipe.clone(), self.core.me.clone());
+            let (pipe, core) = (Rc::downgrade(&pipe), self.core.me.clone());
             move |_| {
-                let came = pipe.borrow_mut().pending().count();
-                if let Some(core) = core.upgrade() {
+                if let (Some(pipe), Some(core)) = (pipe.upgrade(), core.upgrade()) {
+                    let came = pipe.borrow_mut().pending().count();
                     (0..came).for_each(|_| core.push(Ready::Notify(call.clone(), 0)));
                 }
             }
@@ -104,14 +104,18 @@ impl LoopRef {
     }
 }
 
-/// Refuses what is no signal, and what no program can catch: signal-hook panics at both (`unix_events.py:
-/// _check_signal`, `add_signal_handler`).
+/// Refuses what is no signal, what no program can catch, and what says that the program itself has gone wrong, after
+/// which it can't go on to a turn of the loop. signal-hook panics at all of them (`unix_events.py: _check_signal`,
+/// `add_signal_handler`, which take the last).
 fn check_signal(signal: i32) -> Result<()> {
     const LAST: i32 = if cfg!(target_os = "linux") { 64 } else { 31 };
-    /// SIGILL, SIGFPE, SIGKILL, SIGSEGV and SIGSTOP.
-    const UNCATCHABLE: [i32; 5] = [4, 8, 9, 11, if cfg!(target_os = "linux") { 19 } else { 17 }];
+    /// SIGKILL and SIGSTOP.
+    const UNCATCHABLE: [i32; 2] = [9, if cfg!(target_os = "linux") { 19 } else { 17 }];
+    /// SIGILL, SIGFPE and SIGSEGV.
+    const FAULTS: [i32; 3] = [4, 8, 11];
     let why = match signal {
         1..=LAST if UNCATCHABLE.contains(&signal) => format!("sig {signal} cannot be caught"),
+        1..=LAST if FAULTS.contains(&signal) => format!("sig {signal} is a fault, which no turn of a loop can handle"),
         1..=LAST => return Ok(()),
         _ => format!("invalid signal number {signal}"),
     };

@@ -29,6 +29,7 @@ use crate::{
     context::{self, Context},
     error::{Error, Result},
     event_loop::Core,
+    exceptions::forget_if_it_panics,
     future::{Awaitable, FutureState, Outcome},
     handle::Listener,
     observer::StepResult,
@@ -132,7 +133,9 @@ impl<T: 'static> TaskInner<T> {
             (Ok(()), Some(result)) => Outcome::Finished(result),
             (Err(payload), _) => Outcome::Panicked(payload),
         };
-        Some(drop_fenced(future).map_or(outcome, Outcome::Panicked))
+        let Some(payload) = drop_fenced(future) else { return Some(outcome) };
+        drop_fenced(outcome).into_iter().for_each(forget_if_it_panics); // the first is the one that goes on
+        Some(Outcome::Panicked(payload))
     }
 
     /// Sets the outcome, schedules those who wait, and reports an error that nobody can see any more.

@@ -2,7 +2,7 @@
 //!
 //! Job: in Python a task is one object for whoever meets it; here the handle that was returned by `create_task` knows
 //! the type of the result, and this one doesn't. Also a task's name. Neighbours: `join.rs` has the handle with a type.
-//! Invariant: a `TaskRef` isn't a handle: it neither keeps an error from being reported nor sees a value.
+//! Invariant: a `TaskRef` isn't a handle: having one doesn't keep an error from being reported, and it sees no value.
 //!
 //! Counterparts: `asyncio.current_task`, `asyncio.all_tasks` (`tasks.py`); .NET knows neither.
 

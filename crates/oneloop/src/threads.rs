@@ -210,8 +210,9 @@ impl<T: Send + 'static> Promise<T> {
             return;
         }
         let task = core.create_task(future);
-        if let state @ State::Waiting(_) = &mut *self.0.lock() {
-            *state = State::Waiting(Some(task.id()));
+        match &mut *self.0.lock() {
+            state @ State::Waiting(_) => *state = State::Waiting(Some(task.id())),
+            _ => drop(task.cancel()), // since it was looked at above, and there was no task to tell
         }
         let inner = task.inner.clone();
         let passes_on = move || {

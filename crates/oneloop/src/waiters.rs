@@ -1,7 +1,8 @@
 //! The list of those who wait for one outcome, or for one direction of a socket.
 //!
 //! Job: keep tasks and done-callbacks in the order in which they came, as cheaply as can be for the one entry that
-//! most lists have. Neighbours: `future.rs`, `selector.rs`. Invariant: an entry keeps its place until it is removed or all are taken.
+//! most lists have. Neighbours: `future.rs`, `selector.rs`. Invariant: an entry keeps its place until it is removed or
+//! all are taken.
 //!
 //! Counterpart: `_callbacks` of `asyncio.Future`.
 
@@ -70,17 +71,18 @@ impl Waiters {
         }
     }
 
-    /// Adds one who waits for whatever comes next, without a key, unless it is here already. Gives back who has lost
-    /// its place, for the caller to drop once no borrow is held.
-    pub(crate) fn wait(&mut self, sleeper: Sleeper) -> Option<Sleeper> {
+    /// Adds one who waits under `key`, unless it is here already. The key is 0 for those who have none of their own.
+    /// Gives back who has lost its place, for the caller to drop once no borrow is held.
+    pub(crate) fn wait(&mut self, key: u32, sleeper: Sleeper) -> Option<Sleeper> {
         for waiter in self.as_mut_slice() {
-            if let Waiter::Wake(_, known) = waiter
-                && known.is(&sleeper)
+            if let Waiter::Wake(its, known) = waiter
+                && *its == key
+                && (key != 0 || known.is(&sleeper))
             {
                 return Some(mem::replace(known, sleeper));
             }
         }
-        self.push(Waiter::Wake(0, sleeper));
+        self.push(Waiter::Wake(key, sleeper));
         None
     }
 
@@ -104,8 +106,8 @@ impl Waiter {
 }
 
 impl Sleeper {
-    /// Whether `other` is the same one who waits, polled again. A socket can't tell foreign wakers apart from a task
-    /// that is polled with a new one each time: of those it keeps the last, so that they can't pile up.
+    /// Whether `other` is the same one who waits, polled again. Foreign wakers can't be told apart from one task that is
+    /// polled with a new one each time: of those the last is kept, so that they can't pile up.
     fn is(&self, other: &Sleeper) -> bool {
         match (self, other) {
             (Sleeper::Task(one), Sleeper::Task(other)) => one == other,

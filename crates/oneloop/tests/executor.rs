@@ -261,3 +261,33 @@ fn a_loop_that_closes_lets_nobody_wait_for_ever() {
     assert!(never.result().unwrap_err().is_cancelled());
     assert!(on_thread.run_coroutine_threadsafe(|| async { Ok(()) }).result().unwrap_err().is_cancelled());
 }
+
+/// Tells when its thread has ended.
+struct AtEnd(mpsc::Sender<()>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+thread_local! {
+    static AT_END: std::cell::RefCell<Option<AtEnd>> = const { std::cell::RefCell::new(None) };
+}
+
+#[test]
+fn the_threads_of_a_pool_that_was_dropped_waited_for_ever() {
+    let (tells, ended) = mpsc::channel();
+    run(async move {
+        let pool = ThreadPoolExecutor::new(1);
+        let job = here().run_in_executor(Some(&pool), move || {
+            AT_END.set(Some(AtEnd(tells)));
+            Ok(())
+        });
+        job.await?;
+        drop(pool);
+        Ok(())
+    })
+    .unwrap();
+    ended.recv().unwrap();
+}

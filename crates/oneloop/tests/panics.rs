@@ -311,3 +311,42 @@ fn run_cancels_and_waits_for_what_is_left() {
         assert_eq!(*outer.borrow(), [0, 1, 2]);
     }
 }
+
+/// A future whose destructor panics, and which returns what panics when it is dropped.
+struct Twice;
+
+impl std::future::Future for Twice {
+    type Output = Result<Bomb>;
+
+    fn poll(self: std::pin::Pin<&mut Self>, _cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<Bomb>> {
+        std::task::Poll::Ready(Ok(Bomb))
+    }
+}
+
+impl Drop for Twice {
+    fn drop(&mut self) {
+        panic!("the future's destructor");
+    }
+}
+
+#[test]
+fn in_the_destructors_of_a_future_and_of_what_it_has_returned() {
+    let event_loop = virtual_loop();
+    let told = reports(&event_loop);
+    drop(event_loop.create_task(Twice));
+    one_turn(&event_loop);
+    assert_eq!(told.text(), "[Task exception was never retrieved: Task-1: the future's destructor]");
+    still_works(&event_loop);
+}
+
+#[test]
+fn in_a_slow_callback_which_is_logged_as_slow_nevertheless() {
+    let (event_loop, lines) = (virtual_loop(), Log::default());
+    let logged = lines.clone();
+    event_loop.set_debug(true);
+    event_loop.set_slow_callback_duration(Duration::ZERO);
+    event_loop.set_logger(move |line| logged.add(line.split(" took").next().unwrap_or_default()));
+    event_loop.call_soon(|| panic!("slow"));
+    one_turn(&event_loop);
+    assert_eq!(lines.text(), "Exception in callback: slow Executing a callback");
+}

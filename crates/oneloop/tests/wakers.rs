@@ -4,18 +4,19 @@ mod harness;
 
 use std::{
     cell::{Cell, RefCell},
-    future::poll_fn,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     rc::Rc,
     sync::{
         Arc, Barrier,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     thread,
 };
 
 use harness::{here, one_turn, run, virtual_loop};
-use oneloop::{EventLoop, Result, create_task, yield_now};
+use oneloop::{EventLoop, Result, create_task, net::UdpSocket, yield_now};
 
 type Counted = (oneloop::Task<()>, Rc<Cell<u32>>, Rc<RefCell<Option<Waker>>>);
 
@@ -340,4 +341,59 @@ fn a_loop_kept_in_a_thread_local_is_dropped_with_its_tasks_at_the_threads_end() 
     .join()
     .unwrap();
     assert_eq!(dropped.load(Ordering::Relaxed), 1);
+}
+
+/// Of two that wait for one socket inside another crate's combinator, which gives each a waker of its own.
+#[test]
+fn the_first_of_two_foreign_wakers_at_one_socket_was_never_woken() {
+    run(async {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let (sender, receiver) = (UdpSocket::bind(address)?, UdpSocket::bind(address)?);
+        let (first, second, third) = (Woken::new(), Woken::new(), Woken::new());
+        let (mut one, mut other, mut gone) = ([0; 4], [0; 4], [0; 4]);
+        let mut one = pin!(receiver.recv_from(&mut one));
+        let mut other = pin!(receiver.recv_from(&mut other));
+        let mut gone = Box::pin(receiver.recv_from(&mut gone));
+        assert!(first.poll(one.as_mut()).is_pending() && second.poll(other.as_mut()).is_pending());
+        assert!(third.poll(gone.as_mut()).is_pending());
+        drop(gone);
+        assert_eq!(Arc::strong_count(&third), 1, "what is dropped waits no longer");
+        assert!(first.poll(one.as_mut()).is_pending(), "a poll more does not double it");
+        sender.send_to(b"news", receiver.local_addr()?).await?;
+        while first.count() == 0 {
+            yield_now().await?;
+        }
+        assert_eq!((first.count(), second.count()), (1, 1));
+        assert!(first.poll(one.as_mut()).is_ready() && second.poll(other.as_mut()).is_pending());
+        sender.send_to(b"more", receiver.local_addr()?).await?;
+        while second.count() == 1 {
+            yield_now().await?;
+        }
+        assert!(second.poll(other.as_mut()).is_ready());
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// A waker that counts.
+struct Woken(AtomicUsize);
+
+impl Woken {
+    fn new() -> Arc<Woken> {
+        Arc::new(Woken(AtomicUsize::new(0)))
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn poll<F: Future>(self: &Arc<Self>, future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(&Waker::from(self.clone())))
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }

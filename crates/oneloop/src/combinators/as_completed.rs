@@ -7,7 +7,7 @@
 //! 3.13); `Task.WhenEach`, and before .NET 9 a loop around `WhenAny`.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashSet,
     fmt,
     future::Future,
@@ -57,7 +57,12 @@ pub fn as_completed<A: EnsureFuture>(
     let mut futures = ensure_all(awaitables);
     futures.retain(|future| known.insert(future.id()));
     let left = futures.len();
-    let shared = Rc::new(Shared { done: Queue::new(0), todo: RefCell::default(), timer: RefCell::default() });
+    let shared = Rc::new(Shared {
+        done: Queue::new(0),
+        todo: RefCell::default(),
+        left: Cell::new(left),
+        timer: RefCell::default(),
+    });
     let listener = Listener::new({
         let shared = shared.clone();
         move |which| shared.completed(which as usize)
@@ -79,19 +84,18 @@ struct Shared<T: 'static> {
     done: Queue<Option<AnyFuture<T>>>,
     /// Those that aren't, in their places among the arguments.
     todo: RefCell<Vec<Option<AnyFuture<T>>>>,
+    /// How many these are.
+    left: Cell<usize>,
     timer: RefCell<Option<TimerHandle>>,
 }
 
 impl<T: 'static> Shared<T> {
     fn completed(&self, which: usize) {
-        let (future, all_done) = {
-            let mut todo = self.todo.borrow_mut();
-            let future = todo.get_mut(which).and_then(Option::take);
-            (future, todo.iter().all(Option::is_none))
-        };
+        let future = self.todo.borrow_mut().get_mut(which).and_then(Option::take);
         let Some(future) = future else { return }; // the time was over before
         let _ = self.done.put_nowait(Some(future));
-        let timer = self.timer.borrow_mut().take_if(|_| all_done);
+        self.left.update(|left| left - 1);
+        let timer = self.timer.borrow_mut().take_if(|_| self.left.get() == 0);
         if let Some(timer) = timer {
             timer.cancel();
         }

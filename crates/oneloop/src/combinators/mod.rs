@@ -1,8 +1,9 @@
 //! Waiting for several things, or under a condition: what asyncio builds of futures and their done-callbacks.
 //!
 //! Job: one combinator a file. Neighbours: `any_future.rs`, what they take and give; `future.rs`, `cancel.rs`.
-//! Invariant: none polls what it waits for. Each watches it by done-callbacks and settles a future of its own, so two
-//! turns go by from an end to the step of the task that awaits the combinator, as in asyncio.
+//! Invariant: gather, wait, as_completed and shield don't poll what they wait for. Each watches it by done-callbacks and
+//! settles a future of its own, so two turns go by from an end to the step of the task that awaits the combinator, as
+//! in asyncio. `timeout`, `wait_for` and `TaskGroup` have a body, which is polled in the task that awaits them.
 //!
 //! | here | in asyncio | in .NET |
 //! |---|---|---|

@@ -15,6 +15,7 @@
 use std::{
     any::Any,
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     fmt,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -72,8 +73,8 @@ struct Inner {
     aborting: Cell<bool>,
     /// The group has cancelled its own parent.
     parent_cancel_requested: Cell<bool>,
-    /// Those that have not ended, in the order in which they were made.
-    tasks: RefCell<Vec<TaskId>>,
+    /// Those that have not ended, by their numbers: in the order in which they were made.
+    tasks: RefCell<BTreeMap<u32, TaskId>>,
     errors: RefCell<Vec<Error>>,
     /// The first panic; it goes on when all have ended.
     panic: Cell<Option<Box<dyn Any + Send>>>,
@@ -169,7 +170,7 @@ impl TaskGroup {
             self.inner.task_done(parent, &task); // it was started eagerly, and has ended at once
             return task;
         }
-        self.inner.tasks.borrow_mut().push(task.id());
+        self.inner.tasks.borrow_mut().insert(task.id().number(), task.id());
         let (group, scope, child) = (self.inner.clone(), parent.clone(), task.clone());
         let listener = Listener::once(move || group.task_done(&scope, &child));
         task.inner.state.listen(&parent.event_loop.core, listener, 0);
@@ -220,7 +221,7 @@ impl Inner {
             let all_ended = parent.event_loop.create_future();
             *self.on_completed.borrow_mut() = Some(all_ended.clone());
             with_running(|core| {
-                self.tasks.borrow().iter().for_each(|task| core.observe_wait(|| WaitsFor::Task(*task)));
+                self.tasks.borrow().values().for_each(|task| core.observe_wait(|| WaitsFor::Task(*task)));
             });
             if all_ended.await.is_err() && !self.aborting.get() {
                 cancelled = Some(Reason::caught());
@@ -255,7 +256,7 @@ impl Inner {
     /// Asks all tasks to stop, in the order in which they were made.
     fn abort(&self, parent: &ScopeTask) {
         self.aborting.set(true);
-        let tasks = self.tasks.borrow().clone();
+        let tasks: Vec<TaskId> = self.tasks.borrow().values().copied().collect();
         for task in tasks {
             parent.event_loop.cancel_task(task);
         }
@@ -263,7 +264,7 @@ impl Inner {
 
     /// `TaskGroup._on_task_done`.
     fn task_done<T>(&self, parent: &ScopeTask, task: &Task<T>) {
-        self.tasks.borrow_mut().retain(|other| *other != task.id());
+        self.tasks.borrow_mut().remove(&task.id().number());
         let all_ended = self.on_completed.borrow().clone().filter(|_| self.tasks.borrow().is_empty());
         if let Some(all_ended) = all_ended {
             let _ = all_ended.set_result(()); // fails if the wait for it was cancelled

@@ -1,7 +1,8 @@
 //! Debug mode: which step or callback has kept everything else waiting, and where it is now.
 //!
-//! Job: `set_debug` and `slow_callback_duration`; and an observer is told here of steps and of the places of awaits. In debug mode each step and each callback is timed, and a slow one is
-//! logged with the task's name, the place where it was made, and the place of the last `.await` that its step came to.
+//! Job: `set_debug` and `slow_callback_duration`; and an observer is told here of steps and of the places of awaits. In
+//! debug mode each step and each callback is timed, and a slow one is logged with the task's name, the place where it
+//! was made, and the place of the last `.await` that its step came to.
 //! Neighbours: `event_loop.rs` steps through [`Core::watched`]; `join.rs`, `settable.rs` and `sleep.rs` note where they
 //! are awaited. Invariant: switched off, each of these costs one test of a flag.
 //!
@@ -77,6 +78,9 @@ impl LoopRef {
     pub fn set_debug(&self, on: bool) {
         self.core.debug.on.set(on);
         self.core.debug.looks.set(on || self.core.observer.is_some());
+        if !on {
+            self.core.debug.made_at.take();
+        }
     }
 
     /// How long a step or a callback may take in debug mode before it is logged: 0.1 seconds unless it was set.
@@ -116,12 +120,17 @@ impl Core {
     #[inline(never)]
     fn note_made(&self, task: TaskId, at: Place) {
         self.observe(|| Event::Spawn { task, parent: current_id(), at });
+        let its_default = self.unnamed.get(); // as `default_name` has given it just now
+        if its_default != task.number() {
+            let name = format!("Task-{its_default}");
+            self.observe(|| Event::Name { task, name: &name });
+        }
         if self.debug.on.get() {
             self.debug.made_at.borrow_mut().insert(task, at);
         }
     }
 
-    /// Runs a step of `task`, or a callback. The observer is told of a step; in debug mode a slow one is logged. One
+    /// Runs a step of `task`, or a callback, neither of which lets a panic through. The observer is told of a step; in debug mode a slow one is logged. One
     /// test for both, since every step comes by.
     #[inline]
     pub(crate) fn watched<R: Stepped>(&self, task: impl FnOnce() -> Option<TaskId>, run: impl FnOnce() -> R) -> R {

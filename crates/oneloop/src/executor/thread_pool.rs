@@ -25,7 +25,8 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 /// What a thread that was made for a job does at its very end; it is given its name.
 pub(crate) type AtEnd = Box<dyn FnOnce(String) + Send>;
 
-/// At most so many threads, which are made when they are first needed and named. Clones are the same pool.
+/// At most so many threads, which are made when they are first needed and named. Clones are the same pool. When the last
+/// is dropped, the jobs that wait are still done, and then the threads end.
 ///
 /// ```
 /// let pool = oneloop::ThreadPoolExecutor::new(2);
@@ -38,7 +39,16 @@ pub(crate) type AtEnd = Box<dyn FnOnce(String) + Send>;
 /// # Ok::<(), oneloop::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct ThreadPoolExecutor(Arc<Pool>);
+pub struct ThreadPoolExecutor(Arc<Owner>);
+
+/// What all clones share, and the threads have no part in.
+struct Owner(Arc<Pool>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        drop(self.0.take_no_more());
+    }
+}
 
 struct Pool {
     name: String,
@@ -69,25 +79,20 @@ impl ThreadPoolExecutor {
 
     /// A pool whose threads are `name_0`, `name_1` and so on (Python: `thread_name_prefix`).
     pub fn named(max_workers: usize, name: impl Into<String>) -> ThreadPoolExecutor {
-        ThreadPoolExecutor(Arc::new(Pool {
-            name: name.into(),
-            max_workers: max_workers.max(1),
-            state: Mutex::default(),
-            bell: Condvar::new(),
-        }))
+        let (name, max_workers) = (name.into(), max_workers.max(1));
+        let pool = Pool { name, max_workers, state: Mutex::default(), bell: Condvar::new() };
+        ThreadPoolExecutor(Arc::new(Owner(Arc::new(pool))))
     }
 
     /// How many threads it has made.
     pub fn threads(&self) -> usize {
-        self.0.lock().threads.len()
+        self.0.0.lock().threads.len()
     }
 
     /// Takes no jobs any more. Those that wait are still done. With `wait`, blocks this thread until all are done and
     /// the pool's threads have ended.
     pub fn shutdown(&self, wait: bool) {
-        let mut state = self.0.lock();
-        state.shut_down = true;
-        self.0.bell.notify_all();
+        let mut state = self.0.0.take_no_more();
         let threads = if wait { std::mem::take(&mut state.threads) } else { Vec::new() };
         drop(state);
         for thread in threads {
@@ -101,14 +106,15 @@ impl ThreadPoolExecutor {
     /// Queues a job, and makes a thread for it if none is idle and the pool isn't full. Gives the name of a thread that it
     /// has made, which will do what `at_end` gives.
     pub(crate) fn submit(&self, job: Job, at_end: impl FnOnce() -> Option<AtEnd>) -> Result<Option<String>> {
-        let mut state = self.0.lock();
+        let pool = &self.0.0;
+        let mut state = pool.lock();
         if state.shut_down {
             return Err(Error::Runtime("cannot schedule new futures after shutdown"));
         }
         state.jobs.push_back(job);
         let mut made = None;
-        if state.jobs.len() > state.idle + state.starting && state.threads.len() < self.0.max_workers {
-            let pool = self.0.clone();
+        if state.jobs.len() > state.idle + state.starting && state.threads.len() < pool.max_workers {
+            let pool = pool.clone();
             let name = format!("{}_{}", pool.name, state.threads.len());
             let (at_end, its_name) = (at_end(), name.clone());
             let work = move || {
@@ -131,7 +137,7 @@ impl ThreadPoolExecutor {
             }
         }
         drop(state);
-        self.0.bell.notify_one();
+        pool.bell.notify_one();
         Ok(made)
     }
 }
@@ -140,6 +146,14 @@ impl Pool {
     /// A job that panicked while the lock was held is not possible: jobs run without it.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// No further job comes: threads that are idle, or become so, end.
+    fn take_no_more(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.shut_down = true;
+        self.bell.notify_all();
+        state
     }
 
     /// What each thread does, to its end.

@@ -85,7 +85,7 @@ impl SharedFd {
             }
             return Poll::Ready(retry(|| operation(&self.file)).map_err(Error::from));
         };
-        let done = registration.poll_io(cx, direction, || operation(&self.file));
+        let done = registration.poll_io(cx, direction, 0, || operation(&self.file));
         if let Poll::Ready(Ok(_)) = done {
             registration.forget_news(direction);
             registration.rearm(&mut SourceFd(&self.file.as_raw_fd()), self.interest)?;

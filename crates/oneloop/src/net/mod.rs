@@ -9,6 +9,7 @@
 
 mod duplex;
 mod fd;
+mod operation;
 pub(crate) mod streams;
 mod tcp;
 mod udp;

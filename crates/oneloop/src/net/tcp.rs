@@ -38,7 +38,7 @@ impl TcpStream {
     pub async fn connect(address: SocketAddr) -> Result<TcpStream> {
         let stream = TcpStream::new(mio::net::TcpStream::connect(address)?)?;
         // The kernel reports a socket as writable when it is connected, and as ended when it has failed.
-        poll_fn(|cx| stream.registration.poll_io(cx, Direction::Write, || Ok(()))).await?;
+        poll_fn(|cx| stream.registration.poll_io(cx, Direction::Write, 0, || Ok(()))).await?;
         if stream.registration.has_ended()
             && let Some(error) = stream.socket.take_error()?
         {
@@ -89,7 +89,7 @@ impl TcpStream {
     /// # Errors
     /// `Cancelled`.
     pub async fn readable(&self) -> Result<()> {
-        poll_fn(|cx| self.registration.poll_io(cx, Direction::Read, || Ok(()))).await
+        self.registration.operation(Direction::Read, || Ok(())).await
     }
 }
 
@@ -146,15 +146,14 @@ impl TcpListener {
         self.socket.local_addr()
     }
 
-    /// Waits for a connection. Cancellation safe. Several tasks may wait: an event wakes all, and who
-    /// comes too late waits again. (Inside another crate's combinator only the last is woken.)
+    /// Waits for a connection. Cancellation safe. Several may wait: an event wakes all, and who comes
+    /// too late waits again.
     ///
     /// # Errors
     /// `Io`: among others when no descriptor is left; the connection then stays in the kernel's queue, and
     /// accepting again at once would spin: sleep first.
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
-        let (socket, peer) =
-            poll_fn(|cx| self.registration.poll_io(cx, Direction::Read, || self.socket.accept())).await?;
+        let (socket, peer) = self.registration.operation(Direction::Read, || self.socket.accept()).await?;
         Ok((TcpStream::new(socket)?, peer))
     }
 }
@@ -179,7 +178,7 @@ impl Registration {
         if buf.is_empty() {
             return no_bytes();
         }
-        let read = self.poll_io(cx, Direction::Read, || socket.read(buf));
+        let read = self.poll_io(cx, Direction::Read, 0, || socket.read(buf));
         if let Poll::Ready(Ok(count)) = read
             && count < buf.len()
         {
@@ -194,7 +193,7 @@ impl Registration {
         if buf.is_empty() {
             return no_bytes();
         }
-        let written = self.poll_io(cx, Direction::Write, || socket.write(buf));
+        let written = self.poll_io(cx, Direction::Write, 0, || socket.write(buf));
         if let Poll::Ready(Ok(count)) = written
             && count < buf.len()
         {

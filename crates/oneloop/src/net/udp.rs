@@ -5,7 +5,7 @@
 //!
 //! Counterparts: `loop.create_datagram_endpoint`, `UdpClient`.
 
-use std::{fmt, future::poll_fn, io, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr};
 
 use mio::Interest;
 
@@ -52,7 +52,7 @@ impl UdpSocket {
     /// # Errors
     /// `Io`, also for what an earlier datagram has met (refused).
     pub async fn send(&self, datagram: &[u8]) -> Result<usize> {
-        poll_fn(|cx| self.registration.poll_io(cx, Direction::Write, || self.socket.send(datagram))).await
+        self.registration.operation(Direction::Write, || self.socket.send(datagram)).await
     }
 
     /// Receives a datagram of the peer. Cancellation safe.
@@ -60,7 +60,7 @@ impl UdpSocket {
     /// # Errors
     /// `Io`, also for what an earlier datagram has met (refused).
     pub async fn recv(&self, buf: &mut [u8]) -> Result<usize> {
-        poll_fn(|cx| self.registration.poll_io(cx, Direction::Read, || self.socket.recv(buf))).await
+        self.registration.operation(Direction::Read, || self.socket.recv(buf)).await
     }
 
     /// Sends a datagram to `target`. Cancellation safe.
@@ -68,7 +68,7 @@ impl UdpSocket {
     /// # Errors
     /// `Io`.
     pub async fn send_to(&self, datagram: &[u8], target: SocketAddr) -> Result<usize> {
-        poll_fn(|cx| self.registration.poll_io(cx, Direction::Write, || self.socket.send_to(datagram, target))).await
+        self.registration.operation(Direction::Write, || self.socket.send_to(datagram, target)).await
     }
 
     /// Receives a datagram of anyone. Cancellation safe.
@@ -76,7 +76,7 @@ impl UdpSocket {
     /// # Errors
     /// `Io`.
     pub async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
-        poll_fn(|cx| self.registration.poll_io(cx, Direction::Read, || self.socket.recv_from(buf))).await
+        self.registration.operation(Direction::Read, || self.socket.recv_from(buf)).await
     }
 }
 

@@ -8,9 +8,7 @@
 //! `UnixDomainSocketEndPoint`.
 
 use std::{
-    fmt,
-    future::poll_fn,
-    io,
+    fmt, io,
     net::Shutdown,
     path::Path,
     task::{Context, Poll},
@@ -75,7 +73,7 @@ impl UnixStream {
     /// # Errors
     /// `Cancelled`.
     pub async fn readable(&self) -> Result<()> {
-        poll_fn(|cx| self.registration.poll_io(cx, Direction::Read, || Ok(()))).await
+        self.registration.operation(Direction::Read, || Ok(())).await
     }
 }
 
@@ -130,7 +128,7 @@ impl UnixListener {
     /// `Io`: among others when no descriptor is left; the connection then stays in the kernel's queue, and
     /// accepting again at once would spin: sleep first.
     pub async fn accept(&self) -> Result<UnixStream> {
-        let accepted = poll_fn(|cx| self.registration.poll_io(cx, Direction::Read, || self.socket.accept()));
+        let accepted = self.registration.operation(Direction::Read, || self.socket.accept());
         UnixStream::new(accepted.await?.0)
     }
 }

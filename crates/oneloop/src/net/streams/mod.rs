@@ -66,7 +66,7 @@ pub async fn open_connection(host: &str, port: u16) -> Result<(StreamReader, Str
 }
 
 /// Listens at `host` and calls `client_connected` with each connection's reader and writer, as a task:
-/// `asyncio.start_server`. An empty host is every address of the machine; port 0 lets the system choose one.
+/// `asyncio.start_server`. An empty host is every IPv4 address of the machine; port 0 lets the system choose one.
 ///
 /// # Errors
 /// `Io`: the address is in use or not ours; `Cancelled`; `Runtime` outside of a run.

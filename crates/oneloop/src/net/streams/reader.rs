@@ -9,6 +9,7 @@
 use std::{
     cell::{Cell, RefCell},
     fmt,
+    ops::Deref,
     rc::{Rc, Weak},
 };
 
@@ -41,7 +42,7 @@ pub struct StreamReader(pub(super) Rc<Inner>);
 pub(super) struct Inner {
     event_loop: LoopRef,
     limit: usize,
-    buffer: RefCell<Vec<u8>>,
+    buffer: RefCell<Buffer>,
     eof: Cell<bool>,
     error: RefCell<Option<Error>>,
     /// What the one task that waits for data waits for.
@@ -117,7 +118,7 @@ impl StreamReader {
         self.check()?;
         while self.0.buffer.borrow().len() < n {
             if self.0.eof.get() {
-                return Err(Error::incomplete_read(self.0.buffer.take(), Some(n)));
+                return Err(Error::incomplete_read(self.0.buffer.take().take_all(), Some(n)));
             }
             let busy = "readexactly() called while another coroutine is already waiting for incoming data";
             self.wait_for_data(busy).await?;
@@ -137,11 +138,8 @@ impl StreamReader {
             Err(Error::LimitOverrun { consumed, found }) => {
                 {
                     let mut buffer = self.0.buffer.borrow_mut();
-                    if found {
-                        buffer.drain(..consumed + 1);
-                    } else {
-                        buffer.clear();
-                    }
+                    let unwanted = if found { consumed + 1 } else { buffer.len() };
+                    drop(buffer.take(unwanted));
                 }
                 self.maybe_resume();
                 Err(Error::Value(limit_overrun(found)))
@@ -198,7 +196,7 @@ impl StreamReader {
                 }
             }
             if self.0.eof.get() {
-                return Err(Error::incomplete_read(self.0.buffer.take(), None));
+                return Err(Error::incomplete_read(self.0.buffer.take().take_all(), None));
             }
             let busy = "readuntil() called while another coroutine is already waiting for incoming data";
             self.wait_for_data(busy).await?;
@@ -233,7 +231,7 @@ impl StreamReader {
         if data.is_empty() {
             return;
         }
-        self.0.buffer.borrow_mut().extend_from_slice(data);
+        self.0.buffer.borrow_mut().add(data);
         self.wake_waiter();
         if !self.0.paused.get() && self.0.buffer.borrow().len() > 2 * self.0.limit {
             let transport = self.0.transport.borrow().upgrade();
@@ -265,11 +263,7 @@ impl StreamReader {
     }
 
     fn take(&self, n: usize) -> Vec<u8> {
-        let taken = {
-            let mut buffer = self.0.buffer.borrow_mut();
-            let rest = buffer.split_off(n);
-            std::mem::replace(&mut *buffer, rest)
-        };
+        let taken = self.0.buffer.borrow_mut().take(n);
         self.maybe_resume();
         taken
     }
@@ -307,6 +301,42 @@ impl StreamReader {
         *self.0.waiter.borrow_mut() = Some(waiter.clone());
         let _leave = Leave(&self.0);
         waiter.await
+    }
+}
+
+/// What has come and was not read. What is taken leaves a gap in front, which is closed when it is the larger half: so
+/// no byte is moved more than once on the average, however short the lines are.
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Buffer {
+    fn add(&mut self, data: &[u8]) {
+        self.bytes.extend_from_slice(data);
+    }
+
+    fn take(&mut self, n: usize) -> Vec<u8> {
+        let taken = self[..n].to_vec();
+        self.start += n;
+        if self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        taken
+    }
+
+    fn take_all(mut self) -> Vec<u8> {
+        self.take(self.len())
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.start..]
     }
 }
 

@@ -10,6 +10,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     fmt, fs,
     future::Future,
     io,
@@ -123,7 +124,9 @@ struct Shared {
 pub(crate) struct Clients(Rc<Register>);
 
 struct Register {
-    transports: RefCell<Vec<Weak<Transport>>>,
+    transports: RefCell<BTreeMap<u64, Weak<Transport>>>,
+    /// How many there ever were.
+    count: Cell<u64>,
     /// The server is closed.
     closed: Cell<bool>,
     /// None once they were woken: nobody has to wait any more.
@@ -131,22 +134,23 @@ struct Register {
 }
 
 impl Clients {
-    pub(super) fn attach(&self, transport: &Rc<Transport>) {
-        self.0.transports.borrow_mut().push(Rc::downgrade(transport));
+    /// Takes a connection in, and gives its number.
+    pub(super) fn attach(&self, transport: &Rc<Transport>) -> u64 {
+        let number = self.0.count.get();
+        self.0.count.set(number + 1);
+        self.0.transports.borrow_mut().insert(number, Rc::downgrade(transport));
+        number
     }
 
-    pub(super) fn detach(&self, transport: &Rc<Transport>) {
-        self.0
-            .transports
-            .borrow_mut()
-            .retain(|other| other.strong_count() > 0 && other.as_ptr() != Rc::as_ptr(transport));
+    pub(super) fn detach(&self, number: u64) {
+        self.0.transports.borrow_mut().remove(&number);
         if self.0.closed.get() {
             self.wake_if_none();
         }
     }
 
     fn all(&self) -> Vec<Rc<Transport>> {
-        self.0.transports.borrow().iter().filter_map(Weak::upgrade).collect()
+        self.0.transports.borrow().values().filter_map(Weak::upgrade).collect()
     }
 
     fn wake_if_none(&self) {
@@ -168,6 +172,7 @@ impl Server {
         let register = Register {
             transports: RefCell::default(),
             closed: Cell::new(false),
+            count: Cell::new(0),
             waiters: RefCell::new(Some(Vec::new())),
         };
         let shared = Shared {

@@ -10,6 +10,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr},
     os::{
@@ -88,7 +89,7 @@ pub(crate) struct Transport {
     pub(super) peername: Option<SocketAddr>,
     reader: StreamReader,
     /// What the kernel has not taken yet.
-    buffer: RefCell<Vec<u8>>,
+    buffer: RefCell<VecDeque<u8>>,
     closing: Cell<bool>,
     /// `connection_lost` is queued or has run.
     lost: Cell<bool>,
@@ -103,6 +104,8 @@ pub(crate) struct Transport {
     drain_waiters: RefCell<Vec<SettableFuture<()>>>,
     pub(super) closed: SettableFuture<()>,
     clients: Option<Clients>,
+    /// Which of the clients this is.
+    number: Cell<u64>,
 }
 
 impl Transport {
@@ -134,9 +137,10 @@ impl Transport {
             drain_waiters: RefCell::default(),
             closed: event_loop.create_future(),
             clients,
+            number: Cell::new(0),
         });
         if let Some(clients) = &transport.clients {
-            clients.attach(&transport);
+            transport.number.set(clients.attach(&transport));
         }
         let (first, second) = (transport.clone(), transport.clone());
         event_loop.call_soon(move || {
@@ -233,7 +237,7 @@ impl Transport {
                 watched?;
             }
         }
-        self.buffer.borrow_mut().extend_from_slice(rest);
+        self.buffer.borrow_mut().extend(rest);
         if self.buffer.borrow().len() > self.water.get().0 {
             self.writing_paused.set(true);
         }
@@ -245,7 +249,7 @@ impl Transport {
         if self.lost.get() {
             return;
         }
-        let written = self.socket.borrow().as_ref().map(|socket| socket.write(&self.buffer.borrow()));
+        let written = self.socket.borrow().as_ref().map(|socket| socket.write(self.buffer.borrow().as_slices().0));
         match written {
             Some(Ok(n)) => drop(self.buffer.borrow_mut().drain(..n)),
             Some(Err(error)) if is_temporary(&error) => return,
@@ -356,7 +360,7 @@ impl Transport {
         }
         drop(self.socket.take());
         if let Some(clients) = &self.clients {
-            clients.detach(self);
+            clients.detach(self.number.get());
         }
     }
 
