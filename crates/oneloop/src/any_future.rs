@@ -11,7 +11,6 @@ use std::{
     any::Any,
     fmt,
     future::Future,
-    hash::{Hash, Hasher},
     pin::Pin,
     rc::{Rc, Weak},
     task::{Context, Poll},
@@ -146,7 +145,7 @@ impl<T: 'static> AnyFuture<T> {
     }
 
     /// Which future it is.
-    fn identity(&self) -> *const () {
+    pub(crate) fn identity(&self) -> *const () {
         Rc::as_ptr(&self.target).cast()
     }
 }
@@ -326,6 +325,28 @@ pub(crate) fn ensure_all<A: EnsureFuture>(awaitables: impl IntoIterator<Item = A
     futures
 }
 
+/// In place of a future of another loop: one that has failed (`tasks.py: ensure_future`).
+pub(crate) fn elsewhere<T: 'static>(event_loop: &LoopRef) -> AnyFuture<T> {
+    const WHY: &str = "The future belongs to a different loop than the one specified as the loop argument";
+    let failed = event_loop.create_future();
+    let _ = failed.set_error(Error::Value(WHY));
+    failed.ensure_future()
+}
+
+impl<T: 'static> AnyFuture<T> {
+    /// This one, if it belongs to `event_loop`.
+    pub(crate) fn here(self, event_loop: &LoopRef) -> AnyFuture<T> {
+        if event_loop.core.is_other_than(&self.state().home) { elsewhere(event_loop) } else { self }
+    }
+}
+
+impl Core {
+    /// Whether what has this `home` belongs to another loop.
+    pub(crate) fn is_other_than(&self, home: &Weak<Core>) -> bool {
+        !Weak::ptr_eq(home, &self.me)
+    }
+}
+
 /// What the combinators hold on to: the loop that runs.
 ///
 /// # Panics
@@ -366,47 +387,6 @@ impl<T: 'static> Future for AwaitingAny<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let take = self.future.take;
         self.awaiting.poll_done(cx, take)
-    }
-}
-
-impl<T: 'static> PartialEq for AnyFuture<T> {
-    fn eq(&self, other: &AnyFuture<T>) -> bool {
-        self.identity() == other.identity()
-    }
-}
-
-impl<T: 'static> Eq for AnyFuture<T> {}
-
-impl<T: 'static> Hash for AnyFuture<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
-    }
-}
-
-impl<T: 'static> PartialEq<Task<T>> for AnyFuture<T> {
-    fn eq(&self, other: &Task<T>) -> bool {
-        self.identity() == Rc::as_ptr(&other.inner).cast()
-    }
-}
-
-impl<T: 'static> PartialEq<SettableFuture<T>> for AnyFuture<T> {
-    fn eq(&self, other: &SettableFuture<T>) -> bool {
-        self.identity() == Rc::as_ptr(&other.target()).cast()
-    }
-}
-
-/// Equal handles are handles to the same task, as in Python.
-impl<T: 'static> PartialEq for Task<T> {
-    fn eq(&self, other: &Task<T>) -> bool {
-        Rc::ptr_eq(&self.inner, &other.inner)
-    }
-}
-
-impl<T: 'static> Eq for Task<T> {}
-
-impl<T: 'static> Hash for Task<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Rc::as_ptr(&self.inner).hash(state);
     }
 }
 

@@ -70,8 +70,8 @@ impl Error {
     }
 
     /// Parts the errors of a `Group`, also of groups inside it, into those for which `matches` holds and the rest:
-    /// `ExceptionGroup.split`, and what `except*` does. A group of which nothing is left is none; an error that is no
-    /// group is on one side itself.
+    /// `ExceptionGroup.split`, and what `except*` does. A group for which it holds, this one or one inside, goes as a
+    /// whole; one of which nothing is left is none; an error that is no group is on one side itself.
     ///
     /// ```
     /// use oneloop::Error;
@@ -81,10 +81,10 @@ impl Error {
     /// assert_eq!(rest.unwrap().errors().next().unwrap().kind(), "queue-full"); // goes on
     /// ```
     pub fn split(&self, matches: &dyn Fn(&Error) -> bool) -> (Option<Error>, Option<Error>) {
-        let Error::Group(group) = self else {
-            let error = Some(self.clone());
-            return if matches(self) { (error, None) } else { (None, error) };
-        };
+        if matches(self) {
+            return (Some(self.clone()), None);
+        }
+        let Error::Group(group) = self else { return (None, Some(self.clone())) };
         let (mut matching, mut rest) = (Vec::new(), Vec::new());
         for error in &group.errors {
             let (yes, no) = error.split(matches);
@@ -93,6 +93,11 @@ impl Error {
         }
         let regroup = |errors: Vec<Error>| (!errors.is_empty()).then(|| Error::group(group.message.clone(), errors));
         (regroup(matching), regroup(rest))
+    }
+
+    /// The first half of a [`split`](Error::split): `ExceptionGroup.subgroup`.
+    pub fn subgroup(&self, matches: &dyn Fn(&Error) -> bool) -> Option<Error> {
+        self.split(matches).0
     }
 
     /// A read that ended too early, after `partial`.
@@ -226,6 +231,19 @@ mod tests {
         assert_eq!(shown(&timeouts.unwrap()), ["inner (1 sub-exception)", "timeouts (1 sub-exception)"]);
         assert_eq!(shown(&rest.unwrap()), ["the queue is empty", "inner (1 sub-exception)"]);
         assert!(Error::QueueFull.split(&Error::is_timeout).0.is_none());
+    }
+
+    #[test]
+    fn a_split_did_not_ask_about_groups() {
+        let inner = Error::group("inner", vec![Error::QueueFull]);
+        let outer = Error::group("outer", vec![Error::Timeout, inner]);
+        let is_inner = |error: &Error| error.to_string().starts_with("inner");
+        let (matching, rest) = outer.split(&is_inner);
+        assert_eq!(matching.unwrap().errors().next().unwrap().to_string(), "inner (1 sub-exception)");
+        assert_eq!(rest.unwrap().to_string(), "outer (1 sub-exception)");
+        let (whole, nothing) = outer.split(&|error| matches!(error, Error::Group(_)));
+        assert!(whole.unwrap().errors().count() == 2 && nothing.is_none());
+        assert!(outer.subgroup(&Error::is_cancelled).is_none());
     }
 
     #[test]

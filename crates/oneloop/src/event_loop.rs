@@ -146,7 +146,7 @@ impl LoopRef {
     /// Turns until `future` is finished, and returns what it gave. Other tasks stay where they are, for the next run.
     ///
     /// # Errors
-    /// What `future` gives; `Runtime` inside another run, after close, or when `stop()` came first.
+    /// What `future` gives; `Runtime` in another run, after close, or when `stop()` came first; `Value` for another loop's.
     ///
     /// # Panics
     /// With the panic of `future`, if it panics.
@@ -154,7 +154,7 @@ impl LoopRef {
     pub fn run_until_complete<A: EnsureFuture>(&self, future: A) -> Result<A::Value> {
         self.core.check_can_run()?;
         let entered = self.core.enter();
-        let future = future.ensure_future();
+        let future = future.ensure_future().here(self);
         drop(entered);
         let (event_loop, this_run) = (self.clone(), Rc::new(Cell::new(true)));
         let run_of_task = this_run.clone();

@@ -121,8 +121,12 @@ impl Core {
     pub(crate) fn fence(&self, function: impl FnOnce()) {
         let outside = Cell::new(None);
         let run = || context::within(&outside, function);
-        let report = |payload| self.report("Exception in callback", payload);
-        self.watched(|| None, || catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(report));
+        let fenced = || {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+                self.report("Exception in callback", payload);
+            }
+        };
+        self.watched(|| None, fenced);
         if let Some(context) = outside.take()
             && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(context)))
         {

@@ -15,6 +15,7 @@ use std::{
     cell::{Cell, RefCell},
     net::{SocketAddr, ToSocketAddrs},
     panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -48,6 +49,8 @@ pub(crate) struct Jobs {
     shut_down: Cell<bool>,
     /// What to do on the loop when a job is done, by the job's number.
     waiting: RefCell<Slab<Box<dyn FnOnce()>>>,
+    /// What other threads may name, by its number: see [`LoopBound`](crate::LoopBound).
+    pub(crate) bound: RefCell<Slab<Rc<dyn Any>>>,
 }
 
 /// What a closure gave: a result, or a panic.
@@ -235,12 +238,13 @@ impl Jobs {
 
     /// The loop closes: threads that are idle end, those that work do so when they have finished. Returns what was to
     /// be done on the loop, for the caller to drop.
-    pub(crate) fn close(&self) -> impl Iterator<Item = Box<dyn FnOnce()>> + use<> {
+    pub(crate) fn close(&self) -> impl Iterator<Item = Box<dyn Any>> + use<> {
         self.shut_down.set(true);
         if let Some(executor) = self.default_executor.take() {
             executor.shutdown(false);
         }
-        self.waiting.take().into_iter().map(|(_, settles)| settles)
+        let waiting = self.waiting.take().into_iter().map(|(_, settles)| Box::new(settles) as Box<dyn Any>);
+        waiting.chain(self.bound.take().into_iter().map(|(_, value)| Box::new(value) as Box<dyn Any>))
     }
 }
 

@@ -21,7 +21,6 @@ use crate::{
     exceptions::ExceptionContext,
     future::Outcome,
     handle::Listener,
-    join::Task,
     loop_ref::LoopRef,
     task_ref::TaskRef,
 };
@@ -141,11 +140,11 @@ impl Runner {
             return Err(Error::Runtime("Runner is closed"));
         }
         let task = self.event_loop.task_builder().context(context.clone()).create_task(main);
-        let interrupts = self.catch_interrupts(&task)?;
+        let interrupts = self.catch_interrupts(Some(TaskRef::from(&task)))?;
         let result = self.event_loop.run_until_complete(task.clone());
         match result {
             Err(Error::Cancelled) if interrupts.asked.get() && task.uncancel() == 0 => Err(Error::Interrupted),
-            Err(Error::Runtime(_)) if interrupts.count() > 1 && !task.done() => Err(Error::Interrupted),
+            _ if interrupts.is_one_unheard() => Err(Error::Interrupted),
             result => result,
         }
     }
@@ -153,19 +152,29 @@ impl Runner {
     /// Cancels all tasks that are left, waits for them, and closes the loop. A second time it does nothing.
     ///
     /// # Errors
-    /// `Runtime` while it runs; `Io` if the selector fails.
+    /// `Runtime` while it runs; `Io` if the selector fails; `Interrupted` after Ctrl-C, which ends the waiting: what has
+    /// not ended then is dropped.
     pub fn close(&self) -> Result<()> {
         if self.event_loop.is_running() {
             return self.event_loop.close(); // which says so
         }
-        self.shut_down()?;
-        self.event_loop.close()
+        let ended = self.shut_down();
+        self.event_loop.close().and(ended)
     }
 
     fn shut_down(&self) -> Result<()> {
         if self.closed.replace(true) || self.event_loop.is_closed() {
             return Ok(());
         }
+        if self.event_loop.all_tasks().is_empty() && !self.event_loop.has_default_executor() {
+            return Ok(());
+        }
+        let interrupts = self.catch_interrupts(None)?;
+        let ended = self.wait_for_leftovers();
+        if interrupts.is_one_unheard() { Err(Error::Interrupted) } else { ended }
+    }
+
+    fn wait_for_leftovers(&self) -> Result<()> {
         cancel_leftovers(&self.event_loop)?;
         if self.event_loop.has_default_executor() {
             let event_loop = self.get_loop();
@@ -175,21 +184,21 @@ impl Runner {
         Ok(())
     }
 
-    /// Has Ctrl-C cancel `main`, until what is returned is dropped.
-    fn catch_interrupts<T: 'static>(&self, main: &Task<T>) -> Result<Interrupts> {
+    /// Has Ctrl-C cancel `main`, and end the run if there is none or it comes again, until what is returned is dropped.
+    fn catch_interrupts(&self, main: Option<TaskRef>) -> Result<Interrupts> {
         let (count, asked) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
         let on_main_thread = std::thread::current().name() == Some("main");
         let wanted = self.handles_interrupt.unwrap_or(on_main_thread) && !self.event_loop.has_signal_handler(SIGINT);
         let mut handler = None;
         if wanted {
             let (count, asked) = (count.clone(), asked.clone());
-            let (main, event_loop) = (TaskRef::from(main), self.event_loop.core.me.clone());
-            let on_interrupt = move || {
+            let event_loop = self.event_loop.core.me.clone();
+            // At once, and not by a callback in the next turn: Python's handler interrupts what runs.
+            let on_interrupt = move |_| {
                 count.set(count.get() + 1);
-                if count.get() == 1 && !main.done() {
-                    asked.set(main.cancel());
-                } else if let Some(core) = event_loop.upgrade() {
-                    LoopRef { core }.stop();
+                match &main {
+                    Some(main) if count.get() == 1 && !main.done() => asked.set(main.cancel()),
+                    _ => drop(event_loop.upgrade().map(|core| LoopRef { core }.stop())),
                 }
             };
             handler = Some(self.event_loop.catch_signal(SIGINT, on_interrupt)?);
@@ -214,8 +223,10 @@ struct Interrupts {
 }
 
 impl Interrupts {
-    fn count(&self) -> u32 {
-        self.count.get()
+    /// Whether one has come that main was not told of: a second, or one at its end, which no turn may have seen.
+    fn is_one_unheard(&self) -> bool {
+        let pending = self.handler.is_some_and(|handler| self.event_loop.is_signal_pending(SIGINT, handler));
+        pending || self.count.get() > u32::from(self.asked.get())
     }
 }
 

@@ -38,18 +38,29 @@ struct SignalHandler {
     /// Tells it from an earlier or later one for the same signal.
     number: u64,
     /// The pipe goes first: it is closed before its place in the selector is free. The listener there only borrows it.
-    _pipe: Rc<RefCell<SignalPipe>>,
+    pipe: Rc<RefCell<SignalPipe>>,
     _registration: Registration,
 }
 
 impl LoopRef {
-    /// Calls `callback` on the loop at each `signal` (`2` is SIGINT, `15` SIGTERM), in place of what the signal does
-    /// otherwise. Replaces the handler that was there.
+    /// Calls `callback` on the loop when `signal` has come (`2` is SIGINT, `15` SIGTERM), in place of what the signal does
+    /// otherwise. Several that come before the loop looks are one, as the kernel joins them, too. Replaces the handler
+    /// that was there.
     ///
     /// # Errors
     /// `Io` for what is no signal, for one that can't be caught, or when no descriptor is left.
     pub fn add_signal_handler(&self, signal: i32, callback: impl FnMut() + 'static) -> Result<()> {
-        self.catch_signal(signal, callback).map(drop)
+        let callback = RefCell::new(callback);
+        let context = Cell::new(context::inherited());
+        let call = Listener::new(move |_| context::within(&context, || (callback.borrow_mut())()));
+        let event_loop = self.core.me.clone();
+        // What hears of the signal only queues the callback: it runs a turn later, as in asyncio.
+        let queue = move |came| {
+            if let Some(core) = event_loop.upgrade() {
+                (0..came).for_each(|_| core.push(Ready::Notify(call.clone(), 0)));
+            }
+        };
+        self.catch_signal(signal, queue).map(drop)
     }
 
     /// Removes the handler. Whether there was one. The signal does nothing from then on: signal-hook can't give the
@@ -59,8 +70,8 @@ impl LoopRef {
         handler.is_some()
     }
 
-    /// As `add_signal_handler`. Returns the handler's number.
-    pub(crate) fn catch_signal(&self, signal: i32, callback: impl FnMut() + 'static) -> Result<u64> {
+    /// Has `heard` told how many signals have come, when the loop finds that. Returns the handler's number.
+    pub(crate) fn catch_signal(&self, signal: i32, heard: impl Fn(usize) + 'static) -> Result<u64> {
         if self.is_closed() {
             return Err(Error::Runtime("Event loop is closed"));
         }
@@ -69,16 +80,14 @@ impl LoopRef {
         let mut pipe = SignalPipe::new([signal])?;
         let registration = Registration::with(self.core.clone(), &mut pipe, Interest::READABLE)?;
         let pipe = Rc::new(RefCell::new(pipe));
-        // One listener runs when the pipe is readable and queues the callback: a turn later, as in asyncio.
-        let callback = Rc::new(RefCell::new(callback));
-        let context = Rc::new(Cell::new(context::inherited()));
-        let call = Listener::new(move |_| context::within(&context, || (callback.borrow_mut())()));
         let listener = Listener::new({
-            let (pipe, core) = (Rc::downgrade(&pipe), self.core.me.clone());
+            let pipe = Rc::downgrade(&pipe);
             move |_| {
-                if let (Some(pipe), Some(core)) = (pipe.upgrade(), core.upgrade()) {
+                if let Some(pipe) = pipe.upgrade() {
                     let came = pipe.borrow_mut().pending().count();
-                    (0..came).for_each(|_| core.push(Ready::Notify(call.clone(), 0)));
+                    if came > 0 {
+                        heard(came);
+                    }
                 }
             }
         });
@@ -86,13 +95,20 @@ impl LoopRef {
         let mut signals = self.core.signals.borrow_mut();
         signals.count += 1;
         let number = signals.count;
-        signals.handlers.insert(signal, SignalHandler { number, _pipe: pipe, _registration: registration });
+        signals.handlers.insert(signal, SignalHandler { number, pipe, _registration: registration });
         Ok(number)
     }
 
     /// Whether there is a handler for `signal`.
     pub(crate) fn has_signal_handler(&self, signal: i32) -> bool {
         self.core.signals.borrow().handlers.contains_key(&signal)
+    }
+
+    /// Whether `signal` has come since the loop looked last. It is taken: its handler won't be called for it.
+    pub(crate) fn is_signal_pending(&self, signal: i32, number: u64) -> bool {
+        let signals = self.core.signals.borrow();
+        let handler = signals.handlers.get(&signal).filter(|handler| handler.number == number);
+        handler.is_some_and(|handler| handler.pipe.borrow_mut().pending().count() > 0)
     }
 
     /// Removes the handler with this number, if it is still the one for `signal`.

@@ -1,8 +1,8 @@
 //! What other threads may have of a loop.
 //!
-//! Job: `call_soon_threadsafe` and `run_coroutine_threadsafe`. Neighbours: `ready.rs`, whose inbox it fills. Invariant:
-//! nothing else of a loop is `Send`, so the compiler refuses what asyncio can only warn of in debug mode
-//! (`_check_thread`).
+//! Job: `call_soon_threadsafe` and `run_coroutine_threadsafe`, and [`LoopBound`], by which a thread names a queue or an
+//! event of the loop. Neighbours: `ready.rs`, whose inbox it fills. Invariant: nothing else of a loop is `Send`, so the
+//! compiler refuses what asyncio can only warn of in debug mode (`_check_thread`).
 //!
 //! Counterparts: the functions of these names (`base_events.py`, `tasks.py`); `SynchronizationContext.Post`.
 
@@ -10,7 +10,9 @@ use std::{
     any::Any,
     fmt,
     future::Future,
+    marker::PhantomData,
     panic::resume_unwind,
+    rc::Rc,
     sync::{Condvar, Mutex as StdMutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -89,6 +91,75 @@ impl LoopHandle {
     }
 }
 
+/// Names a value of the loop's thread to other threads, which may have things done to it *there*. It is what
+/// `loop.call_soon_threadsafe(queue.put_nowait, item)` needs in Rust, where a queue can't go to the other thread. Made by
+/// [`LoopRef::bind`]; clones name the same value, which is dropped after the last of them, or with the loop.
+///
+/// ```
+/// # oneloop::run(async {
+/// let queue = oneloop::Queue::new(0);
+/// let bound = oneloop::get_running_loop()?.bind(queue.clone());
+/// std::thread::spawn(move || bound.call_soon_threadsafe(|queue| drop(queue.put_nowait("from the thread"))));
+/// assert_eq!(queue.get().await?, "from the thread");
+/// # Ok(()) }).unwrap();
+/// ```
+pub struct LoopBound<T> {
+    place: Arc<Place>,
+    value: PhantomData<fn(&T)>,
+}
+
+/// A number in the loop's table of such values. The table forgets it when this is dropped.
+struct Place {
+    event_loop: LoopHandle,
+    number: usize,
+}
+
+impl LoopRef {
+    /// Lets other threads name `value`, which stays on this one.
+    pub fn bind<T: 'static>(&self, value: T) -> LoopBound<T> {
+        let number = self.core.jobs.bound.borrow_mut().insert(Rc::new(value));
+        LoopBound { place: Arc::new(Place { event_loop: self.handle(), number }), value: PhantomData }
+    }
+}
+
+impl<T: 'static> LoopBound<T> {
+    /// Queues a call of `callback` with the value on the loop's thread, as [`LoopHandle::call_soon_threadsafe`] does.
+    ///
+    /// # Errors
+    /// `Runtime` when the loop is closed.
+    pub fn call_soon_threadsafe(&self, callback: impl FnOnce(&T) + Send + 'static) -> Result<()> {
+        let place = self.place.clone(); // the value stays until this has run
+        self.place.event_loop.call_soon_threadsafe(move || {
+            let value = running().and_then(|core| core.jobs.bound.borrow().get(place.number).cloned());
+            if let Some(value) = value.and_then(|value| value.downcast::<T>().ok()) {
+                callback(&value);
+            }
+        })
+    }
+}
+
+impl<T> Clone for LoopBound<T> {
+    fn clone(&self) -> LoopBound<T> {
+        LoopBound { place: self.place.clone(), value: PhantomData }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let number = self.number;
+        let _closed = self.event_loop.call_soon_threadsafe(move || {
+            let value = running().and_then(|core| core.jobs.bound.borrow_mut().try_remove(number));
+            drop(value); // with nothing borrowed
+        });
+    }
+}
+
+impl<T> fmt::Debug for LoopBound<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoopBound")
+    }
+}
+
 /// The result of a task, for another thread than the loop's: `concurrent.futures.Future`.
 pub struct ThreadFuture<T> {
     shared: Arc<Shared<T>>,
@@ -164,6 +235,11 @@ impl<T> ThreadFuture<T> {
     /// Whether the task has ended, or was cancelled from here.
     pub fn done(&self) -> bool {
         !matches!(*self.shared.lock(), State::Waiting(_))
+    }
+
+    /// Whether it has ended by cancellation, or was cancelled from here.
+    pub fn cancelled(&self) -> bool {
+        matches!(*self.shared.lock(), State::Cancelled | State::Done(Err(Error::Cancelled)))
     }
 
     fn wait(&self, until: Option<Instant>) -> Result<T> {

@@ -2,7 +2,7 @@
 
 mod harness;
 
-use std::net::SocketAddr;
+use std::{cell::Cell, net::SocketAddr, rc::Rc};
 
 use harness::Log;
 use oneloop::{DatagramProtocol, DatagramTransport, Error, Event, create_datagram_endpoint, yield_now};
@@ -66,4 +66,41 @@ fn an_endpoint_echoes_what_another_sends() {
     let expected =
         "server made client made server got ping client got ping closing client lost false server lost false";
     assert_eq!(log.text(), expected);
+}
+
+/// A protocol that keeps its transport, as the documentation's does, and tells when it is dropped.
+struct Keeps(Option<DatagramTransport>, Rc<Cell<u32>>);
+
+impl DatagramProtocol for Keeps {
+    fn connection_made(&mut self, transport: &DatagramTransport) {
+        self.0 = Some(transport.clone());
+    }
+}
+
+impl Drop for Keeps {
+    fn drop(&mut self) {
+        self.1.set(self.1.get() + 1);
+    }
+}
+
+#[test]
+fn a_protocol_and_its_transport_held_each_other_for_ever() {
+    let drops = Rc::new(Cell::new(0));
+    let inner = drops.clone();
+    let (port, left_open) = oneloop::run(async move {
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (closed, protocol) = create_datagram_endpoint(Keeps(None, inner.clone()), anywhere, None).await?;
+        drop(protocol);
+        closed.close();
+        drop(closed);
+        yield_now().await?;
+        yield_now().await?;
+        assert_eq!(inner.get(), 1, "the one that was closed is gone");
+        let (open, _) = create_datagram_endpoint(Keeps(None, inner), anywhere, None).await?;
+        Ok((open.sockname().unwrap(), open))
+    })
+    .unwrap();
+    drop(left_open);
+    assert_eq!(drops.get(), 2, "the one that was left open is gone with its loop");
+    std::net::UdpSocket::bind(port).unwrap();
 }

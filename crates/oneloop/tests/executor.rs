@@ -291,3 +291,34 @@ fn the_threads_of_a_pool_that_was_dropped_waited_for_ever() {
     .unwrap();
     ended.recv().unwrap();
 }
+
+#[test]
+fn a_thread_has_things_done_to_what_stays_on_the_loops_thread() {
+    let event = std::rc::Rc::new(oneloop::Event::new());
+    let (alive, given) = (std::rc::Rc::downgrade(&event), event.clone());
+    run(async move {
+        let bound = here().bind(given);
+        let clone = bound.clone();
+        let thread = std::thread::spawn(move || clone.call_soon_threadsafe(|event| event.set()));
+        event.wait().await?;
+        thread.join().unwrap()?;
+        yield_now().await?;
+        assert_eq!(alive.strong_count(), 2, "as long as one names it");
+        drop(bound);
+        yield_now().await?;
+        assert_eq!(alive.strong_count(), 1, "and no longer");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_a_thread_names_is_gone_with_its_loop() {
+    let value = std::rc::Rc::new(());
+    let event_loop = virtual_loop();
+    let bound = event_loop.bind(value.clone());
+    drop(event_loop);
+    assert_eq!(std::rc::Rc::strong_count(&value), 1);
+    let closed = std::thread::spawn(move || bound.call_soon_threadsafe(|_| ())).join().unwrap();
+    assert_eq!(closed.unwrap_err().to_string(), "Event loop is closed");
+}

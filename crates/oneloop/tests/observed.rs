@@ -111,3 +111,14 @@ fn a_thread_future_that_is_cancelled_while_its_task_is_made_let_the_task_run() {
         .unwrap();
     assert_eq!(hears.try_iter().count(), 0, "a task that is cancelled before it begins never does");
 }
+
+#[test]
+fn a_handler_or_a_logger_that_holds_its_loop_kept_it_for_ever() {
+    let alive = Rc::new(());
+    let event_loop = EventLoop::new().unwrap();
+    let (one, other) = ((event_loop.clone(), alive.clone()), (event_loop.clone(), alive.clone()));
+    event_loop.set_exception_handler(move |_, _| drop(one.clone()));
+    event_loop.set_logger(move |_| drop(other.clone()));
+    drop(event_loop);
+    assert_eq!(Rc::strong_count(&alive), 1);
+}

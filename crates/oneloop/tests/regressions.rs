@@ -147,6 +147,21 @@ fn awaiting_what_belongs_to_another_loop_hung() {
 
 /// Both are the first task of their loop, and so have the same id.
 #[test]
+fn running_what_belongs_to_another_loop_hung() {
+    let (one, other) = (virtual_loop(), virtual_loop());
+    let foreign = other.create_future::<()>();
+    let sentence = "The future belongs to a different loop than the one specified as the loop argument";
+    assert_eq!(one.run_until_complete(foreign.clone()).unwrap_err().to_string(), sentence);
+    let task = other.create_task(async { Ok(()) });
+    assert_eq!(one.run_until_complete(task).unwrap_err().to_string(), sentence);
+    let first = one.run_until_complete(async move {
+        let mut all = oneloop::as_completed([foreign], None);
+        all.next().unwrap().await
+    });
+    assert_eq!(first.unwrap_err().to_string(), sentence);
+}
+
+#[test]
 fn a_task_of_another_loop_with_the_same_id_was_taken_for_oneself() {
     let other = virtual_loop();
     let task = other.create_task(async { Ok(1) });

@@ -26,7 +26,8 @@ use crate::{
 
 /// Gives the results of `awaitables` in the order in which these end. What is iterated over are futures, one for each,
 /// to be awaited one after the other; or see [`AsCompleted::next_done`]. After `timeout` (`None` is for ever) those that
-/// are still awaited give `Timeout`; the tasks run on. Rust futures are made tasks at this call.
+/// are still awaited give `Timeout`; the tasks run on. Rust futures are made tasks at this call. In place of a future
+/// of another loop comes the error `Value`.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -54,7 +55,7 @@ pub fn as_completed<A: EnsureFuture>(
 ) -> AsCompleted<A::Value> {
     let event_loop = running_loop();
     let mut known = HashSet::new();
-    let mut futures = ensure_all(awaitables);
+    let mut futures: Vec<_> = ensure_all(awaitables).into_iter().map(|future| future.here(&event_loop)).collect();
     futures.retain(|future| known.insert(future.id()));
     let left = futures.len();
     let shared = Rc::new(Shared {

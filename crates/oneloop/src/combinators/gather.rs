@@ -10,14 +10,13 @@
 
 use std::{
     cell::{Cell, RefCell},
-    ptr,
     rc::Rc,
 };
 
 use crate::{
-    any_future::{AnyFuture, EnsureFuture, Failure, Watched, ensure_all, running_loop},
+    any_future::{AnyFuture, EnsureFuture, Failure, Watched, elsewhere, ensure_all, running_loop},
     cancel::{CancelTarget, Way},
-    error::{Error, Result},
+    error::Result,
     event_loop::Core,
     future::{Awaitable, FutureState, Outcome},
     handle::Listener,
@@ -121,18 +120,13 @@ struct Gathering<V, C> {
     cancel_requested: Cell<bool>,
 }
 
-const ELSEWHERE: &str = "The future belongs to a different loop than the one specified as the loop argument";
-
 #[track_caller]
 pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C, return_exceptions: bool) -> AnyFuture<V> {
     let count = children.len();
     let home = (count > 0).then(|| children.child(0).home().upgrade()).flatten();
     let event_loop = home.map_or_else(running_loop, |core| LoopRef { core });
-    let is_elsewhere = |which| !ptr::eq(children.child(which).home().as_ptr(), Rc::as_ptr(&event_loop.core));
-    if (0..count).any(is_elsewhere) {
-        let outer = event_loop.create_future();
-        let _ = outer.set_error(Error::Value(ELSEWHERE));
-        return outer.ensure_future();
+    if (0..count).any(|which| event_loop.core.is_other_than(children.child(which).home())) {
+        return elsewhere(&event_loop);
     }
     let gathering = Rc::new(Gathering {
         state: FutureState::new(Rc::downgrade(&event_loop.core)),

@@ -10,6 +10,7 @@
 //! asyncio's debug mode checks besides, the compiler does here: wrong threads, and coroutines that nobody awaits.
 
 use std::{
+    any::Any,
     cell::{Cell, RefCell},
     collections::HashMap,
     io::{self, Write},
@@ -104,6 +105,12 @@ impl DebugMode {
     /// Of a loop that has an observer, or has none.
     pub(crate) fn new(observed: bool) -> DebugMode {
         DebugMode { looks: Cell::new(observed), ..DebugMode::default() }
+    }
+
+    /// Has `drop_one` drop the exception handler and the logger, either of which may hold the loop.
+    pub(crate) fn forget_closures(&self, drop_one: impl Fn(Box<dyn Any>)) {
+        drop_one(Box::new(self.exception_handler.take()));
+        drop_one(Box::new(self.logger.take()));
     }
 }
 

@@ -27,6 +27,22 @@ fn interrupt_self() {
     assert!(Command::new("kill").args(["-INT", &std::process::id().to_string()]).status().unwrap().success());
 }
 
+/// The same, and returns when all loops that listened before have heard of it: a process of several threads hears of a
+/// signal in any of them, and in its own time.
+fn interrupt_self_and_hear() {
+    let (tells, listening) = std::sync::mpsc::channel();
+    let hears = std::thread::spawn(move || {
+        let event_loop = EventLoop::new().unwrap();
+        let heard = event_loop.clone();
+        event_loop.add_signal_handler(2, move || heard.stop()).unwrap();
+        tells.send(()).unwrap();
+        event_loop.run_forever().unwrap();
+    });
+    listening.recv().unwrap();
+    interrupt_self();
+    hears.join().unwrap();
+}
+
 fn runner() -> Runner {
     Runner::new().unwrap().handle_interrupt(true)
 }
@@ -331,4 +347,40 @@ fn a_result_that_cannot_be_shown() {
     let told = reports(&event_loop);
     let Mute = Runner::with_loop(event_loop).run(async { Ok(Mute) }).unwrap();
     assert_eq!(told.text(), "");
+}
+
+/// What is left may hang while it cleans up: Ctrl-C ends that, too.
+#[test]
+fn an_interrupt_while_what_is_left_cleans_up_was_lost() {
+    let _alone = alone();
+    let runner = runner();
+    let main = async {
+        drop(create_task(async {
+            let _cancelled = sleep(HOUR).await;
+            interrupt_self();
+            sleep(HOUR).await
+        }));
+        yield_now().await?;
+        Ok("main's value")
+    };
+    assert_eq!(runner.run(main).unwrap(), "main's value");
+    assert!(matches!(runner.close(), Err(Error::Interrupted)));
+    assert!(runner.get_loop().is_closed());
+}
+
+#[test]
+fn an_interrupt_in_the_last_turn_was_lost() {
+    let _alone = alone();
+    let runner = runner();
+    let last_step = runner.run(async {
+        interrupt_self_and_hear();
+        Ok(())
+    });
+    assert!(matches!(last_step, Err(Error::Interrupted)), "{last_step:?}");
+    let last_turn = runner.run(async {
+        here().call_soon(interrupt_self_and_hear);
+        Ok(())
+    });
+    assert!(matches!(last_turn, Err(Error::Interrupted)));
+    assert_eq!(runner.run(async { Ok("goes on") }).unwrap(), "goes on");
 }

@@ -40,7 +40,7 @@ pub trait DatagramProtocol: 'static {
         let _ = error;
     }
 
-    /// The endpoint is closed: by an error, or by its owner.
+    /// The endpoint is closed. The error is what has closed it; so far nothing but its owner does, and it is `None`.
     fn connection_lost(&mut self, error: Option<Error>) {
         let _ = error;
     }
@@ -55,7 +55,8 @@ struct Endpoint {
     /// Gone once the connection is lost: that closes it.
     socket: RefCell<Option<UdpSocket>>,
     remote: Option<SocketAddr>,
-    protocol: Rc<RefCell<dyn DatagramProtocol>>,
+    /// Gone with the socket: it may keep the transport, and then they would hold each other for ever.
+    protocol: RefCell<Option<Rc<RefCell<dyn DatagramProtocol>>>>,
     /// What the kernel has not taken yet.
     buffer: RefCell<VecDeque<(Vec<u8>, Option<SocketAddr>)>>,
     closing: Cell<bool>,
@@ -110,13 +111,13 @@ pub async fn create_datagram_endpoint<P: DatagramProtocol>(
         event_loop: event_loop.clone(),
         socket: RefCell::new(Some(socket)),
         remote,
-        protocol: protocol.clone(),
+        protocol: RefCell::new(Some(protocol.clone())),
         buffer: RefCell::default(),
         closing: Cell::new(false),
     }));
     let waiter = event_loop.create_future();
     let (made, reads, ready) = (transport.clone(), transport.clone(), waiter.clone());
-    event_loop.call_soon(move || made.0.protocol.borrow_mut().connection_made(&made));
+    event_loop.call_soon(move || made.with_protocol(|protocol| protocol.connection_made(&made)));
     event_loop.call_soon(move || reads.watch_reading());
     event_loop.call_soon(move || drop(ready.set_result(())));
     /// Closes the endpoint when this is dropped or cancelled half-way.
@@ -204,9 +205,17 @@ impl DatagramTransport {
         if self.0.closing.get() {
             return;
         }
-        let this = self.clone();
+        let this = Reads(self.clone());
         if let Some(socket) = &*self.0.socket.borrow() {
-            let _loop_is_closing = self.0.event_loop.add_reader(socket, move || this.read_ready());
+            let _loop_is_closing = self.0.event_loop.add_reader(socket, move || this.0.read_ready());
+        }
+    }
+
+    /// Calls a method of the protocol, as long as there is one.
+    fn with_protocol(&self, call: impl FnOnce(&mut dyn DatagramProtocol)) {
+        let protocol = self.0.protocol.borrow().clone();
+        if let Some(protocol) = protocol {
+            call(&mut *protocol.borrow_mut());
         }
     }
 
@@ -214,7 +223,7 @@ impl DatagramTransport {
         let mut data = vec![0; MAX_SIZE];
         let received = self.0.socket.borrow().as_ref().map(|socket| socket.recv_from(&mut data));
         match received {
-            Some(Ok((n, address))) => self.0.protocol.borrow_mut().datagram_received(&data[..n], address),
+            Some(Ok((n, address))) => self.with_protocol(|protocol| protocol.datagram_received(&data[..n], address)),
             Some(Err(error)) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 self.tell(error.into());
             }
@@ -253,13 +262,13 @@ impl DatagramTransport {
 
     /// Tells the protocol of an error: in a turn of its own when it is the protocol that sends just now.
     fn tell(&self, error: Error) {
-        match self.0.protocol.try_borrow_mut() {
-            Ok(mut protocol) => protocol.error_received(error),
-            Err(_busy) => {
-                let this = self.clone();
-                self.0.event_loop.call_soon(move || this.0.protocol.borrow_mut().error_received(error));
-            }
+        let protocol = self.0.protocol.borrow().clone();
+        let Some(protocol) = protocol else { return };
+        if let Ok(mut protocol) = protocol.try_borrow_mut() {
+            return protocol.error_received(error);
         }
+        let this = self.clone();
+        self.0.event_loop.call_soon(move || this.with_protocol(|protocol| protocol.error_received(error)));
     }
 
     fn lose_soon(&self) {
@@ -268,9 +277,22 @@ impl DatagramTransport {
             let socket = this.0.socket.take();
             if let Some(socket) = &socket {
                 this.0.event_loop.remove_writer(socket);
-                this.0.protocol.borrow_mut().connection_lost(None);
+                this.with_protocol(|protocol| protocol.connection_lost(None));
             }
+            drop(this.0.protocol.take());
         });
+    }
+}
+
+/// What the loop's reading callback holds. With the loop it goes, and with it what only the loop could still call.
+struct Reads(DatagramTransport);
+
+impl Drop for Reads {
+    fn drop(&mut self) {
+        let endpoint = &*self.0.0;
+        if endpoint.event_loop.is_closed() {
+            drop((endpoint.socket.take(), endpoint.protocol.take()));
+        }
     }
 }
 
