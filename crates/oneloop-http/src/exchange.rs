@@ -114,8 +114,8 @@ pub struct Hop {
     pub addresses: Vec<IpAddr>,
     /// The address that is being connected to, then the one that accepted; of a failed connect, the last one tried.
     pub remote: Option<SocketAddr>,
-    /// The attempts at connecting, in the order in which they began, when there was more than one address to try;
-    /// else empty: `remote` then says it all.
+    /// The attempts at connecting, in the order in which they began, when there was more than one address to try at a
+    /// time; else empty: `remote` then says it all.
     pub attempts: Vec<Attempt>,
     /// What the proxy answered when it was asked for a tunnel; `None` when it was not asked.
     pub proxy_status: Option<StatusCode>,

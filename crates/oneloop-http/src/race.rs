@@ -90,15 +90,20 @@ struct Race<'a, C> {
     connect: C,
     exchange: &'a Exchange,
     port: u16,
-    /// When the race began; what the attempts' times are counted from.
+    /// When connecting began; what the attempts' times are counted from.
     begun: Instant,
+    /// How many attempts of an earlier race are in the record already: those of a family that came in time, if this one
+    /// is among the addresses of one that came late.
+    earlier: usize,
     event_loop: oneloop::LoopRef,
-    /// Index of the address (and of its record), with the connection that is being made.
+    /// Index of the address (its record stands behind the earlier ones), with the connection that is being made.
     running: Vec<(usize, Connecting<'a>)>,
     next: usize,
     /// Until the next attempt starts though none has failed.
     pause: Option<Pin<Box<oneloop::Sleep>>>,
     failure: Option<Error>,
+    /// Whether that is the one that came first.
+    is_first_failure: bool,
 }
 
 /// Connects to one of the addresses of the exchange's hop.
@@ -106,10 +111,24 @@ pub(crate) async fn race<'a, C>(connect: C, port: u16, exchange: &'a Exchange) -
 where
     C: Fn(SocketAddr) -> Connecting<'a>,
 {
-    let event_loop = oneloop::get_running_loop()?;
-    let begun = event_loop.time();
-    let mut race =
-        Race { connect, exchange, port, begun, event_loop, running: Vec::new(), next: 0, pause: None, failure: None };
+    let (begun, earlier) = {
+        let hop = exchange.hop();
+        // The clock's latest event is that its connecting phase was entered.
+        (hop.clock.started() + hop.clock.total(), hop.attempts.len())
+    };
+    let mut race = Race {
+        connect,
+        exchange,
+        port,
+        begun,
+        earlier,
+        event_loop: oneloop::get_running_loop()?,
+        running: Vec::new(),
+        next: 0,
+        pause: None,
+        failure: None,
+        is_first_failure: true,
+    };
     poll_fn(|cx| race.poll(cx)).await
 }
 
@@ -148,7 +167,7 @@ impl<'a, C: Fn(SocketAddr) -> Connecting<'a>> Race<'a, C> {
         let Some(address) = hop.addresses.get(self.next).copied() else { return false };
         let remote = SocketAddr::new(address, self.port);
         hop.remote = Some(remote);
-        if hop.addresses.len() > 1 {
+        if hop.addresses.len() > 1 || self.earlier > 0 {
             let started = self.event_loop.time().saturating_duration_since(self.begun);
             hop.attempts.push(Attempt { remote, started, end: AttemptEnd::Open });
         }
@@ -186,7 +205,7 @@ impl<'a, C: Fn(SocketAddr) -> Connecting<'a>> Race<'a, C> {
     fn won(&mut self, winner: usize) {
         self.running.clear();
         let mut hop = self.exchange.hop();
-        for (index, attempt) in hop.attempts.iter_mut().enumerate() {
+        for (index, attempt) in hop.attempts.iter_mut().skip(self.earlier).enumerate() {
             if index == winner {
                 attempt.end = AttemptEnd::Connected;
             } else if attempt.end == AttemptEnd::Open {
@@ -201,7 +220,7 @@ impl<'a, C: Fn(SocketAddr) -> Connecting<'a>> Race<'a, C> {
         let mut hop = self.exchange.hop();
         let remote = SocketAddr::new(hop.addresses.get(index).copied()?, self.port);
         let error = could_not_connect(error, remote);
-        if let Some(attempt) = hop.attempts.get_mut(index).filter(|_| !error.is_cancelled()) {
+        if let Some(attempt) = hop.attempts.get_mut(self.earlier + index).filter(|_| !error.is_cancelled()) {
             attempt.end = AttemptEnd::Failed(error.detail().to_owned());
         }
         drop(hop);
@@ -211,6 +230,7 @@ impl<'a, C: Fn(SocketAddr) -> Connecting<'a>> Race<'a, C> {
         }
         // The first failure tells most, unless it was our own (no IPv6 here) and a later one is the server's.
         if self.failure.as_ref().is_none_or(|first| first.kind() == ErrorKind::Local) {
+            self.is_first_failure = self.failure.is_none();
             self.failure = Some(error);
         }
         None
@@ -220,7 +240,8 @@ impl<'a, C: Fn(SocketAddr) -> Connecting<'a>> Race<'a, C> {
         let failure = self.failure.take();
         let failure = failure.unwrap_or_else(|| Error::new(ErrorKind::Resolve, "there is no address to connect to"));
         if self.next > 1 {
-            failure.in_context(format_args!("all {} addresses failed, the first", self.next))
+            let which = if self.is_first_failure { "the first" } else { "one of them" };
+            failure.in_context(format_args!("all {} addresses failed, {which}", self.next))
         } else {
             failure
         }

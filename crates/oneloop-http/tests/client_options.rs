@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use client_support::{Names, OK, Peer, noting, pause, scripted, scripted_with, spawn, virtually};
-use oneloop::net::{AsyncWriteExt, duplex};
+use oneloop::net::{AsyncWriteExt, DuplexStream, duplex};
 use oneloop_http::proto::Limits;
 use oneloop_http::resolver::{Family, Resolved};
 use oneloop_http::{
@@ -611,3 +611,75 @@ fn a_family_that_comes_late_is_tried_when_the_other_has_failed() {
         });
     }
 }
+
+/// The records of the first race were overwritten by the second: an address that had refused was said to be connected.
+#[test]
+fn a_family_that_comes_late_is_recorded_behind_the_other() {
+    /// Two addresses of one family at once, two of the other after 900 ms.
+    struct TwoAndTwo;
+
+    impl Resolve for TwoAndTwo {
+        fn resolve<'a>(&'a self, _host: &'a str, family: Family) -> LocalBoxFuture<'a, Result<Resolved>> {
+            Box::pin(async move {
+                if family == Family::Any {
+                    let mut resolved = Resolved::from(vec![ip("2001:db8::1"), ip("2001:db8::2")]);
+                    resolved.is_partial = true;
+                    return Ok(resolved);
+                }
+                oneloop::sleep(ms(900)).await?;
+                Ok(vec![ip("192.0.2.1"), ip("192.0.2.2")].into())
+            })
+        }
+    }
+
+    virtually(async {
+        let connector = |remote: SocketAddr| async move {
+            if remote.ip() != ip("192.0.2.2") {
+                oneloop::sleep(ms(10)).await?;
+                return Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
+            }
+            let (ours, theirs) = duplex(1024);
+            spawn(async move {
+                Peer::on(theirs).answer_all(OK).await;
+                Ok(())
+            });
+            Ok(ours)
+        };
+        let session = ClientSession::builder().resolver(TwoAndTwo).connector(connector).build().unwrap();
+        let exchange = Exchange::new();
+        assert_eq!(session.get("http://two.example/").exchange(&exchange).send().await.unwrap().status(), 200);
+        let hops = exchange.hops();
+        let refused = AttemptEnd::Failed("ConnectionRefused".into());
+        let attempts: Vec<_> =
+            hops[0].attempts.iter().map(|attempt| (attempt.remote.ip(), attempt.started, &attempt.end)).collect();
+        assert_eq!(
+            attempts,
+            [
+                (ip("2001:db8::1"), ms(0), &refused),
+                (ip("2001:db8::2"), ms(10), &refused),
+                (ip("192.0.2.1"), ms(920), &refused),
+                (ip("192.0.2.2"), ms(930), &AttemptEnd::Connected),
+            ]
+        );
+    });
+}
+
+#[test]
+fn the_failure_that_is_told_is_called_the_first_only_if_it_was() {
+    for (first, told) in [(std::io::ErrorKind::AddrNotAvailable, "one of them"), (REFUSED, "the first")] {
+        virtually(async move {
+            let connector = move |remote: SocketAddr| {
+                let kind = if remote.is_ipv6() { first } else { REFUSED };
+                std::future::ready(Err::<DuplexStream, _>(std::io::Error::from(kind).into()))
+            };
+            let names = Names { addresses: vec![ip("2001:db8::1"), ip("192.0.2.1")], delay: 0 };
+            let session = ClientSession::builder().resolver(names).connector(connector).build().unwrap();
+            let error = session.get("http://two.example/").send().await.unwrap_err();
+            let address = if told == "the first" { "[2001:db8::1]:80" } else { "192.0.2.1:80" };
+            let start = format!("all 2 addresses failed, {told}: could not connect to {address}: ");
+            assert!(error.kind() == ErrorKind::Connect && error.message().starts_with(&start), "{error}");
+        });
+    }
+}
+
+const REFUSED: std::io::ErrorKind = std::io::ErrorKind::ConnectionRefused;
