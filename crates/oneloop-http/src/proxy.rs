@@ -8,13 +8,13 @@
 //! Counterparts: aiohttp's `proxy=`, .NET's `WebProxy`, curl's `--proxy`, `--proxy-user`, `--noproxy`.
 
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Exchange;
+use crate::network::Network;
 use crate::overrides::borrowed;
 use crate::proto::{Event, Headers, Limits, ResponseReader, write_connect};
 use crate::target;
@@ -107,8 +107,7 @@ enum Exempt {
     All,
     /// A domain and everything under it; lower case, without dots at its ends.
     Domain(String),
-    /// Addresses whose first so many bits are these.
-    Network(IpAddr, u8),
+    Network(Network),
 }
 
 impl NoProxy {
@@ -126,8 +125,8 @@ impl NoProxy {
                 let name = name.strip_suffix('.').unwrap_or(name);
                 name.strip_suffix(domain.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.'))
             }
-            (Exempt::Network(network, bits), Host::Ipv4(address)) => within(*network, *bits, (*address).into()),
-            (Exempt::Network(network, bits), Host::Ipv6(address)) => within(*network, *bits, (*address).into()),
+            (Exempt::Network(network), Host::Ipv4(address)) => network.contains((*address).into()),
+            (Exempt::Network(network), Host::Ipv6(address)) => network.contains((*address).into()),
             _ => false,
         })
     }
@@ -137,28 +136,14 @@ fn exempt(entry: &str) -> Option<Exempt> {
     if entry == "*" {
         return Some(Exempt::All);
     }
-    let (address, bits) = entry.split_once('/').map_or((entry, None), |(address, bits)| (address, Some(bits)));
-    let address = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
-    if let Ok(address) = address.parse::<IpAddr>() {
-        let all = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(all), |bits| bits.parse().ok().filter(|bits| *bits <= all))?;
-        return Some(Exempt::Network(address, bits));
+    if let Some(network) = Network::parse(entry) {
+        return Some(Exempt::Network(network));
     }
     let domain = entry.trim_matches('.');
     match Host::parse(domain) {
         Ok(Host::Domain(domain)) => Some(Exempt::Domain(domain)),
         _ => None,
     }
-}
-
-fn within(network: IpAddr, bits: u8, address: IpAddr) -> bool {
-    let number = |address: IpAddr| match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 4),
-        IpAddr::V6(address) => (address.to_bits(), 6),
-    };
-    let ((network, family), (address, other)) = (number(network), number(address));
-    let difference = network ^ address;
-    family == other && (bits == 0 || difference >> (128 - u32::from(bits)) == 0)
 }
 
 /// Has the proxy open a tunnel to `authority`. Afterwards the wire is the server's.

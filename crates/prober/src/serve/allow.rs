@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 
+use oneloop_http::Network;
 use url::{Host, Url};
 
 /// All patterns.
@@ -15,8 +16,7 @@ pub(crate) struct Allowed(Vec<Pattern>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Pattern {
-    /// An address and how many of its bits count.
-    Network(IpAddr, u32),
+    Network(Network),
     /// A host and, if one was given, a port.
     Host(String, Option<u16>),
     Url(String),
@@ -32,13 +32,10 @@ impl Pattern {
         if text.contains("://") {
             return Ok(Pattern::Url(text.to_owned()));
         }
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        if let Ok(address) = address.trim_matches(['[', ']']).parse::<IpAddr>() {
-            let width = if address.is_ipv4() { 32 } else { 128 };
-            let bits = bits.map_or(Ok(width), str::parse).map_err(|_| wrong())?;
-            return if bits <= width { Ok(Pattern::Network(address, bits)) } else { Err(wrong()) };
+        if let Some(network) = Network::parse(text) {
+            return Ok(Pattern::Network(network));
         }
-        if bits.is_some() {
+        if text.contains('/') {
             return Err(wrong());
         }
         match text.rsplit_once(':') {
@@ -51,15 +48,7 @@ impl Pattern {
     }
 
     fn covers(&self, address: IpAddr) -> bool {
-        let Pattern::Network(network, bits) = self else { return false };
-        // An IPv4 address that is written as an IPv6 one is what it stands for.
-        let (network, address) = (network.to_canonical(), address.to_canonical());
-        let same = |a: u128, b: u128, width: u32| bits.min(&width) == &0 || (a ^ b) >> (width - bits.min(&width)) == 0;
-        match (network, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => same(network.to_bits().into(), address.to_bits().into(), 32),
-            (IpAddr::V6(network), IpAddr::V6(address)) => same(network.to_bits(), address.to_bits(), 128),
-            _ => false,
-        }
+        matches!(self, Pattern::Network(network) if network.contains(address))
     }
 
     fn names(&self, url: &Url) -> bool {
@@ -158,7 +147,7 @@ mod tests {
             assert!(pattern == "*" || !allowed.may_ask(&url(bad)), "{pattern} {bad}");
         }
         assert!(allowed(&[]).may_ask(&url("http://anything/")));
-        for text in ["", "a b", "10.0.0.0/33", "a/8", "a:b"] {
+        for text in ["", "a b", "10.0.0.0/33", "::ffff:10.0.0.0/95", "a/8", "a:b"] {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
     }
@@ -171,6 +160,8 @@ mod tests {
         assert!(networks.may_ask(&name), "nobody knows its address yet");
         assert!(networks.may_connect(&name, address(inside)) && !networks.may_connect(&name, address(outside)));
         assert!(networks.may_connect(&name, address("::ffff:10.1.1.1")));
+        let mapped = allowed(&["::ffff:10.0.0.0/104"]);
+        assert!(mapped.may_connect(&name, address(inside)) && !mapped.may_connect(&name, address(outside)));
         let names = allowed(&["name"]);
         assert!(names.may_connect(&name, address(outside)));
         assert!(!names.may_ask(&Url::parse("http://other/").expect("a URL")));
