@@ -3,7 +3,7 @@
 //! A connection comes here only after a complete response that allows another exchange, with no byte left over, and
 //! leaves only if it is still quiet: one that was closed meanwhile, or on which something came unasked, is thrown away.
 //! Looking costs no system call, because the selector has already told the loop. (A server may still close it in the
-//! same moment: the client then tries once more, see [`client`](crate::client).)
+//! same moment: the client then tries once more, see [`request`](crate::request).)
 //!
 //! Counterparts: aiohttp's `BaseConnector._conns`, .NET's `HttpConnectionPool`.
 
@@ -29,13 +29,17 @@ pub(crate) struct Idle {
 /// Idle connections by origin: scheme, host and port (and userinfo, if the URL has some).
 #[derive(Default)]
 pub(crate) struct Pool {
+    /// A list that has become empty stays until the next sweep: most origins get their connection back.
     idle: HashMap<Box<str>, Vec<Idle>>,
     count: usize,
+    /// When those that have outlived their time were last thrown away.
+    swept: Option<Instant>,
 }
 
-/// How many idle connections are kept in all.
+/// How many idle connections are kept in all, and for how many origins.
 const MAX_IDLE: usize = 256;
-/// How long one is kept: less than what common servers allow, so that we are the ones who close.
+/// How long one may be idle and be used again: less than what common servers allow, so that a request seldom meets one
+/// that is just being closed. No timer closes it then: it goes when it is next looked at, or with the next sweep.
 const MAX_AGE: Duration = Duration::from_secs(15);
 
 /// The part of the URL that names the origin; the url crate has already normalised it.
@@ -56,9 +60,12 @@ impl Pool {
         Ok(None)
     }
 
-    /// Keeps a connection. When there are too many, those that have outlived their time go, else this one.
+    /// Keeps a connection. Now and then, and when there are too many, those that have outlived their time go; if there
+    /// still are too many, this one goes.
     pub(crate) fn put(&mut self, url: &Url, idle: Idle) {
-        if self.count >= MAX_IDLE {
+        let swept = *self.swept.get_or_insert(idle.since);
+        let is_due = idle.since.saturating_duration_since(swept) >= MAX_AGE;
+        if is_due || self.count >= MAX_IDLE || self.idle.len() >= MAX_IDLE {
             self.sweep(idle.since);
         }
         if self.count >= MAX_IDLE {
@@ -80,10 +87,76 @@ impl Pool {
     }
 
     fn sweep(&mut self, now: Instant) {
+        self.swept = Some(now);
         self.idle.retain(|_, list| {
             list.retain(|idle| now.saturating_duration_since(idle.since) < MAX_AGE);
             !list.is_empty()
         });
         self.count = self.idle.values().map(Vec::len).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::task::Poll;
+
+    use oneloop::net::AsyncReadExt;
+
+    use super::*;
+    use crate::wire::Io;
+
+    fn virtually(test: impl Future<Output = ()> + 'static) {
+        let event_loop = oneloop::EventLoop::builder().virtual_clock(true).build().unwrap();
+        let runner = oneloop::Runner::with_loop(event_loop).handle_interrupt(false);
+        runner
+            .run(async {
+                test.await;
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    fn now() -> Instant {
+        oneloop::get_running_loop().unwrap().time()
+    }
+
+    /// A connection that stays open for as long as its other end is held.
+    fn idle() -> (Idle, oneloop::net::DuplexStream) {
+        let (ours, theirs) = oneloop::net::duplex(16);
+        (Idle { wire: Wire::new(Io::Other(Box::new(ours))), remote: None, number: 1, since: now() }, theirs)
+    }
+
+    async fn take(pool: &mut Pool, url: &Url) -> Option<Idle> {
+        poll_fn(|cx| Poll::Ready(pool.take(url, cx, now()))).await.unwrap()
+    }
+
+    #[test]
+    fn origins_that_are_left_behind_are_forgotten() {
+        virtually(async {
+            let mut pool = Pool::default();
+            for number in 0..2_000 {
+                let url = Url::parse(&format!("http://host-{number}.example/")).unwrap();
+                let (idle, _peer) = idle();
+                pool.put(&url, idle);
+                assert!(take(&mut pool, &url).await.is_some());
+                assert!(pool.idle.len() <= MAX_IDLE, "after {number}");
+            }
+        });
+    }
+
+    #[test]
+    fn what_has_outlived_its_time_goes_when_another_one_comes() {
+        virtually(async {
+            let mut pool = Pool::default();
+            let [one, other] = ["http://one.example/", "http://other.example/"].map(|url| Url::parse(url).unwrap());
+            let ((first, mut peer), (second, _other_peer)) = (idle(), idle());
+            pool.put(&one, first);
+            oneloop::sleep(MAX_AGE).await.unwrap();
+            pool.put(&other, Idle { since: now(), ..second });
+            assert_eq!((pool.count, pool.idle.len()), (1, 1));
+            assert_eq!(peer.read(&mut [0]).await.unwrap(), 0, "it was closed");
+            assert!(take(&mut pool, &other).await.is_some());
+        });
     }
 }
