@@ -1,17 +1,18 @@
 //! What servers have said, for as long as they said it holds; and one query at a time for each name.
 //!
 //! Keyed by full name and record type, below the search list and the families, so that every way to a name shares its
-//! answers. The name is the one on the wire: labels may hold any octet, and as text two names can look the same. An answer is kept for its TTL (RFC 1035), "does not exist" and "no such record" for what the zone's SOA
-//! allows (RFC 2308); a TTL of zero, and a negative answer without an SOA, serve those who are waiting and nobody
-//! after. Failures (SERVFAIL, timeouts) are not kept. Who asks for a name that is being asked for waits for that
-//! answer; when the one who asks is cancelled, the next one in line asks.
+//! answers. The name is the one on the wire: labels may hold any octet, and as text two names can look the same. An
+//! answer is kept for its TTL (RFC 1035), "does not exist" and "no such record" for what the zone's SOA allows (RFC
+//! 2308); a TTL of zero, and a negative answer without an SOA, serve those who are waiting and nobody after. Failures
+//! (SERVFAIL, timeouts) are not kept. Who asks for a name that is being asked for waits for that answer; when the one
+//! who asks is cancelled, the next one in line asks.
 //!
 //! Neighbour: `lookup.rs` asks through [`Cache::get_or_ask`]. Invariants: the number of entries is bounded; no entry is
 //! used past its time, by the loop's clock; a cancellation is never handed to anyone else.
 //! Counterparts: aiohttp's `_DNSCacheTable` with its `throttle_dns_events`; a caching stub such as systemd-resolved.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -27,21 +28,52 @@ use super::message::RecordType;
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// The labels of a full name in lower case, each behind its length, and what is asked of it.
-type Key = (Box<[u8]>, RecordType);
+type Key = (Rc<[u8]>, RecordType);
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Cache {
     /// Entries kept at most; none when 0, and then queries are not shared either.
     capacity: usize,
-    kept: RefCell<HashMap<Key, Kept>>,
+    kept: RefCell<Answers>,
     flights: RefCell<HashMap<Key, Rc<Flight>>>,
+}
+
+/// The answers that are kept.
+#[derive(Debug, Default)]
+struct Answers {
+    by_key: HashMap<Key, Kept>,
+    /// The same ones by the end of their time: a full cache has to know for every new name which one goes.
+    by_end: BTreeSet<(Instant, Key)>,
 }
 
 #[derive(Debug)]
 struct Kept {
     reply: Reply,
     until: Instant,
+}
+
+impl Answers {
+    fn insert(&mut self, key: Key, reply: Reply, until: Instant) {
+        self.by_end.insert((until, key.clone()));
+        self.by_key.insert(key, Kept { reply, until });
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(Kept { until, .. }) = self.by_key.remove(key) {
+            self.by_end.remove(&(until, key.clone()));
+        }
+    }
+
+    /// Removes the one whose time ends first, and all others whose time is over.
+    fn make_room(&mut self, now: Instant) {
+        while let Some((_, key)) = self.by_end.pop_first() {
+            self.by_key.remove(&key);
+            if self.by_end.first().is_none_or(|(until, _)| now < *until) {
+                return;
+            }
+        }
+    }
 }
 
 /// A query under way.
@@ -120,7 +152,7 @@ impl Cache {
 
     fn fresh(&self, key: &Key, now: Instant) -> Option<Reply> {
         let mut kept = self.kept.borrow_mut();
-        let entry = kept.get(key)?;
+        let entry = kept.by_key.get(key)?;
         if now < entry.until {
             return Some(entry.reply.clone());
         }
@@ -132,24 +164,24 @@ impl Cache {
         let Some(ttl) = reply.ttl().filter(|ttl| *ttl > 0) else { return };
         let Some(until) = now.checked_add(Duration::from_secs(ttl.into()).min(LONGEST)) else { return };
         let mut kept = self.kept.borrow_mut();
-        if kept.len() >= self.capacity {
-            kept.retain(|_, entry| now < entry.until);
+        // What may be known of this name makes way for what is known now.
+        kept.remove(key);
+        if kept.by_key.len() >= self.capacity {
+            kept.make_room(now);
         }
-        if kept.len() >= self.capacity {
-            // The one that would be the first to go anyway.
-            let soonest = kept.iter().min_by_key(|(_, entry)| entry.until).map(|(key, _)| key.clone());
-            soonest.map(|key| kept.remove(&key));
-        }
-        kept.insert(key.clone(), Kept { reply: reply.clone(), until });
+        kept.insert(key.clone(), reply.clone(), until);
     }
 
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (usize, usize) {
-        (self.kept.borrow().len(), self.flights.borrow().len())
+        let kept = self.kept.borrow();
+        assert!(kept.by_end.iter().all(|(until, key)| kept.by_key.get(key).is_some_and(|kept| kept.until == *until)));
+        assert_eq!(kept.by_end.len(), kept.by_key.len());
+        (kept.by_key.len(), self.flights.borrow().len())
     }
 }
 
-fn wire_key(name: &Name<'_>) -> Box<[u8]> {
+fn wire_key(name: &Name<'_>) -> Rc<[u8]> {
     let mut key = Vec::new();
     for label in name.as_bytes() {
         // A label has at most 63 octets.

@@ -17,7 +17,7 @@ use super::shape::{self, HEADER};
 /// What we offer to receive over UDP: fits into IPv6's smallest MTU, so that nothing is fragmented
 /// (RFC 9715; DNS flag day 2020).
 pub(super) const UDP_PAYLOAD: u16 = 1232;
-/// Aliases followed for one name: within an answer here, over several answers in `exchange.rs`.
+/// Aliases followed for one name: within an answer here, over several answers in `lookup.rs`.
 pub(super) const MAX_ALIASES: usize = 16;
 /// Addresses kept from one answer. Nobody tries that many.
 const MAX_ADDRESSES: usize = 64;
@@ -30,7 +30,7 @@ const FLAG_RECURSION_AVAILABLE: u16 = 0x0080;
 const MASK_RCODE: u16 = 0x000F;
 
 /// Which kind of address is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum RecordType {
     A,
     Aaaa,

@@ -218,7 +218,7 @@ fn an_entry_ends_with_its_ttl_and_a_day_is_the_longest() {
         assert!(ask(&cache, &asked, "a", 5).await);
         pass(1).await;
         assert!(!ask(&cache, &asked, "a", 5).await, "a day is over");
-        assert_eq!(asked.get(), 3);
+        assert_eq!((asked.get(), cache.sizes()), (3, (1, 0)));
     });
 }
 
@@ -235,5 +235,24 @@ fn the_number_of_entries_is_bounded_and_the_soonest_to_end_goes_first() {
             ask(&cache, &asked, &number.to_string(), 1).await;
         }
         assert_eq!(cache.sizes(), (3, 0));
+    });
+}
+
+/// A full cache was searched as a whole for each new name; what it holds by the end of its time keeps in step.
+#[test]
+fn in_a_full_cache_all_go_whose_time_is_over() {
+    virtually(async |cache, asked| {
+        for (name, ttl) in [("a", 1), ("b", 2), ("c", 30)] {
+            ask(&cache, &asked, name, ttl).await;
+        }
+        oneloop::sleep(Duration::from_secs(2)).await.unwrap();
+        ask(&cache, &asked, "d", 10).await;
+        assert_eq!(cache.sizes(), (2, 0), "a and b are over");
+        ask(&cache, &asked, "e", 10).await;
+        ask(&cache, &asked, "f", 20).await;
+        assert_eq!(cache.sizes(), (3, 0));
+        let before = asked.get();
+        assert!(ask(&cache, &asked, "c", 30).await && ask(&cache, &asked, "e", 10).await, "d went, the first of two");
+        assert_eq!(asked.get(), before);
     });
 }
