@@ -39,8 +39,11 @@ impl Request {
     /// The target up to the `?`, as it was sent: escapes are not decoded. Of a whole URL (RFC 9112, section 3.2.2), what
     /// stands behind its host.
     pub fn path(&self) -> &str {
-        let path = self.origin_form();
-        path.split_once('?').map_or(path, |(path, _)| path)
+        let target = self.origin_form();
+        match target.split_once('?').map_or(target, |(path, _)| path) {
+            "" => "/",
+            path => path,
+        }
     }
 
     /// The target after the `?`, as it was sent; empty when there is none.
@@ -48,12 +51,10 @@ impl Request {
         self.origin_form().split_once('?').map_or("", |(_, query)| query)
     }
 
+    /// The target without scheme and host. Of `http://host?query` no path is left, and of `http://host` nothing.
     fn origin_form(&self) -> &str {
         match self.target.split_once("://") {
-            Some(("http" | "https", rest)) => match rest.find(['/', '?']).map(|at| &rest[at..]) {
-                Some(path) if path.starts_with('/') => path,
-                _ => "/",
-            },
+            Some(("http" | "https", rest)) => rest.find(['/', '?']).map_or("", |at| &rest[at..]),
             _ => &self.target,
         }
     }
@@ -220,5 +221,32 @@ impl RawConnection {
 impl fmt::Debug for RawConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RawConnection").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_url_without_a_path_keeps_its_query() {
+        for (target, path, query) in [
+            ("http://h?x=1", "/", "x=1"),
+            ("https://h/?x=1", "/", "x=1"),
+            ("http://h/a?x=/b", "/a", "x=/b"),
+            ("http://h?x=/b", "/", "x=/b"),
+            ("http://h", "/", ""),
+            ("/a?x=http://h/b", "/a", "x=http://h/b"),
+            ("*", "*", ""),
+        ] {
+            let request = Request {
+                method: Method::GET,
+                target: target.to_owned(),
+                version: Version::HTTP_11,
+                headers: Headers::new(),
+                body: Vec::new(),
+            };
+            assert_eq!((request.path(), request.query()), (path, query), "{target}");
+        }
     }
 }
