@@ -58,7 +58,8 @@ impl Pem {
     }
 }
 
-/// As `std::fs::read`, for a regular file only: a pipe would stop the loop.
+/// As `std::fs::read`, with words of our own for a directory. A pipe is read to its end as well (`--cacert <(command)` is
+/// one), and a loop would stand still meanwhile: a session with such files is better built before there is a loop.
 fn read_file(file: &Path) -> std::io::Result<Vec<u8>> {
     if std::fs::metadata(file)?.is_dir() {
         return Err(std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a directory"));
