@@ -7,6 +7,8 @@
 //! Counterparts: `asyncio.ensure_future`, `isfuture` (`tasks.py`, `base_futures.py`); .NET's `Task`, which is all of
 //! these in one type.
 
+mod identity;
+
 use std::{
     any::Any,
     fmt,

@@ -22,6 +22,7 @@ use std::{
 };
 
 use crate::{
+    cells::peek,
     event_loop::{Core, with_running},
     observer::WaitsFor,
     ready::TaskId,
@@ -218,8 +219,8 @@ impl Cancellation {
         !self.on_its_way.get()
     }
 
-    /// Counts a request and sends it down. False if the task must be stepped, since it has one to take itself and
-    /// nobody below is about to wake it.
+    /// Counts a request and sends it down. True if the task must be stepped, since it has one to take itself and nobody
+    /// below is about to wake it.
     pub(crate) fn request(&self, core: &Core, task: TaskId, way: &mut Way) -> bool {
         self.count();
         self.on_its_way.set(true);
@@ -235,7 +236,7 @@ impl Cancellation {
                 }
             }
         }
-        !self.must_be_stepped()
+        self.must_be_stepped()
     }
 
     /// A request comes to a leaf of the task, which waits unless the task is stepped now or soon.
@@ -259,9 +260,7 @@ impl Cancellation {
     }
 
     pub(crate) fn waiting(&self) -> Waiting {
-        let waiting = self.waiting.take();
-        self.waiting.set(waiting.clone());
-        waiting
+        peek(&self.waiting)
     }
 
     /// The task will not be stepped again. What it had waited for may be the last that keeps a chain of others.
@@ -343,7 +342,7 @@ impl<T> CancelTarget for TaskInner<T> {
 
     fn request(self: Rc<Self>, core: &Core, way: &mut Way) {
         // A task that is being stepped finds the request when it suspends or ends.
-        if !self.header.cancellation.request(core, self.header.id, way) && !self.header.stepping.get() {
+        if self.header.cancellation.request(core, self.header.id, way) && !self.header.stepping.get() {
             core.schedule(self.header.id);
         }
     }

@@ -27,6 +27,7 @@ use std::{
 };
 
 use crate::{
+    cells::peek,
     error::{Error, Result},
     event_loop::running,
     join::Task,
@@ -244,9 +245,7 @@ impl Context {
 impl Header {
     /// The context of the task's steps, unless it runs now or nothing was ever set in it.
     pub(crate) fn kept_context(&self) -> Option<Context> {
-        let kept = self.context.take();
-        self.context.set(kept.clone());
-        kept.filter(|_| !self.stepping.get())
+        peek(&self.context).filter(|_| !self.stepping.get())
     }
 
     fn get_context(&self) -> Context {
@@ -275,7 +274,7 @@ impl TaskRef {
 
 /// The context that runs, made now if nothing was set in it before.
 fn current_context() -> Context {
-    peek(|current| current.clone()).unwrap_or_else(|| {
+    look_at_current(|current| current.clone()).unwrap_or_else(|| {
         let context = Context::new();
         context.0.entered.set(true);
         CURRENT.set(Some(context.clone()));
@@ -284,7 +283,7 @@ fn current_context() -> Context {
 }
 
 /// A look at the context that runs; none while the thread is being torn down.
-fn peek<R>(look: impl FnOnce(&Option<Context>) -> Option<R>) -> Option<R> {
+fn look_at_current<R>(look: impl FnOnce(&Option<Context>) -> Option<R>) -> Option<R> {
     CURRENT
         .try_with(|cell| {
             let current = cell.take();
@@ -301,7 +300,7 @@ pub(crate) fn current_values() -> Option<Values> {
     if !USED.get() {
         return None;
     }
-    peek(|current| current.as_ref().and_then(|context| context.0.values.borrow().clone()))
+    look_at_current(|current| current.as_ref().and_then(|context| context.0.values.borrow().clone()))
 }
 
 /// The context for a task or a callback that is made now. None is an empty one.

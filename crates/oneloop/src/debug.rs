@@ -1,4 +1,7 @@
 //! The `Debug` face of each public type, and the picture of the loop that an observer is shown.
+//!
+//! Job: what a person sees who prints a handle, a loop or a panic. Neighbours: `mode.rs` is debug mode; `observer.rs` has
+//! the events. Invariant: printing changes nothing, and never fails on what is borrowed.
 
 mod mode;
 

@@ -16,6 +16,7 @@ use std::{
 };
 
 use crate::{
+    cells::peek,
     context,
     debug::panic_message,
     error::Error,
@@ -136,22 +137,18 @@ impl Core {
 
     /// Tells the exception handler of a panic that nobody can be given.
     pub(crate) fn report(&self, message: &str, payload: Box<dyn Any + Send>) {
-        let error = Error::other(panic_message(&*payload).to_owned());
-        forget_if_it_panics(payload);
-        self.tell(&ExceptionContext::new(message).with_error(error));
+        self.tell(&ExceptionContext::new(message).with_error(error_of(payload)));
     }
 
     pub(crate) fn tell(&self, context: &ExceptionContext) {
-        let handler = self.debug.exception_handler.take();
-        self.debug.exception_handler.set(handler.clone());
+        let handler = peek(&self.debug.exception_handler);
         let (Some(handler), Some(core)) = (handler, self.me.upgrade()) else { return self.log_report(context) };
         let its_context = context.task.as_ref().and_then(|task| task.task.header().kept_context());
         let handle = || handler(&LoopRef { core }, context);
         let told = catch_unwind(AssertUnwindSafe(|| context::in_its_own(its_context, handle)));
         if let Err(payload) = told {
-            let error = Error::other(panic_message(&*payload).to_owned());
-            forget_if_it_panics(payload);
-            self.log_report(&ExceptionContext::new("Unhandled error in exception handler").with_error(error));
+            let unhandled = ExceptionContext::new("Unhandled error in exception handler");
+            self.log_report(&unhandled.with_error(error_of(payload)));
             self.log_report(context);
         }
     }
@@ -176,10 +173,7 @@ impl Core {
         context.task = task;
         match state.take() {
             Outcome::Finished(Err(error)) => context.error = Some(error),
-            Outcome::Panicked(payload) => {
-                context.error = Some(Error::other(panic_message(&*payload).to_owned()));
-                forget_if_it_panics(payload);
-            }
+            Outcome::Panicked(payload) => context.error = Some(error_of(payload)),
             _ => return,
         }
         self.tell(&context);
@@ -195,6 +189,13 @@ impl<T> FutureState<T> {
             core.report_error_of(of, None, self);
         }
     }
+}
+
+/// The sentence of a panic that nobody can be given, as an error.
+fn error_of(payload: Box<dyn Any + Send>) -> Error {
+    let error = Error::other(panic_message(&*payload).to_owned());
+    forget_if_it_panics(payload);
+    error
 }
 
 /// Drops what a panic carried. Its destructor may panic as well, and is given up on then.

@@ -49,8 +49,8 @@ pub(crate) struct Jobs {
     shut_down: Cell<bool>,
     /// What to do on the loop when a job is done, by the job's number.
     waiting: RefCell<Slab<Box<dyn FnOnce()>>>,
-    /// What other threads may name, by its number: see [`LoopBound`](crate::LoopBound).
-    pub(crate) bound: RefCell<Slab<Rc<dyn Any>>>,
+    /// What other threads may name, by its number: see [`LoopLocal`](crate::LoopLocal).
+    pub(crate) locals: RefCell<Slab<Rc<dyn Any>>>,
 }
 
 /// What a closure gave: a result, or a panic.
@@ -244,7 +244,7 @@ impl Jobs {
             executor.shutdown(false);
         }
         let waiting = self.waiting.take().into_iter().map(|(_, settles)| Box::new(settles) as Box<dyn Any>);
-        waiting.chain(self.bound.take().into_iter().map(|(_, value)| Box::new(value) as Box<dyn Any>))
+        waiting.chain(self.locals.take().into_iter().map(|(_, value)| Box::new(value) as Box<dyn Any>))
     }
 }
 

@@ -55,8 +55,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Takes the callback away, and drops what it had captured. Its place in the queue stays, and does nothing. Nothing
-    /// happens if it has run.
+    /// Takes the callback away, if it hasn't run, and drops what it had captured. Its place in the queue stays, empty.
     pub fn cancel(&self) {
         self.cancelled.set(true);
         drop(self.callback.0.take());

@@ -247,7 +247,7 @@ impl<T> Outcome<T> {
     /// What whoever asks for the result is given: `pending`, if there is none yet.
     ///
     /// # Panics
-    /// If what ended so has panicked: with the same payload.
+    /// With the payload of the panic, if it is one.
     #[inline]
     pub(crate) fn into_result(self, pending: Error) -> Result<T> {
         match self {

@@ -370,7 +370,7 @@ impl Core {
         self.observe(|| Event::TimerAdd { timer, deadline, task: current_id() });
     }
 
-    /// Tells the observer of a wake, before the step is queued: first, too.
+    /// Tells the observer of a wake. Called before the step is queued, so that the order of events is that of causes.
     #[inline]
     pub(crate) fn observe_wake(&self, task: TaskId) {
         if self.is_observed() {

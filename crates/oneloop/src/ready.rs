@@ -23,9 +23,8 @@ use crate::{
     timers::TimerId,
 };
 
-/// Names a task: its slot in the loop's table, and its generation. Generations count the tasks of a loop from 1 (up to
-/// four thousand million, then anew), and tell a task from a later one that has its slot. Both are in one word, so that a
-/// waker can keep them in one atomic number.
+/// Names a task: its slot in the loop's table, and its generation, which counts the loop's tasks from 1 and tells one from
+/// a later one in its slot. In one word, so that a waker can keep it in one atomic number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(pub(crate) NonZeroU64);
 
@@ -34,8 +33,7 @@ impl TaskId {
         TaskId(NonZeroU64::from(generation) | ((slot as u64) << 32))
     }
 
-    /// The task's generation: 7 for the seventh task of its loop. In its default name (`Task-7`) tasks that were given a
-    /// name aren't counted, so that the number there may be lower.
+    /// The task's generation: 7 for the loop's seventh task. A default name counts only tasks that were given none.
     pub fn number(self) -> u32 {
         self.0.get() as u32
     }

@@ -61,7 +61,9 @@ pub fn sleep(delay: Duration) -> Sleep {
 }
 
 /// Waits until `when`, on the loop's clock.
+#[track_caller]
 pub fn sleep_until(when: Instant) -> Sleep {
+    crate::debug::note_await();
     Sleep(State::Until(when))
 }
 
@@ -93,23 +95,25 @@ impl Future for Sleep {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if take_cancellation() {
+            return Poll::Ready(Err(Error::Cancelled));
+        }
         match &mut self.0 {
             State::For(Duration::ZERO) => {
                 self.0 = State::Yielding(YieldNow(false));
                 self.poll(cx)
             }
             State::Yielding(yielding) => Pin::new(yielding).poll(cx),
-            _ if take_cancellation() => Poll::Ready(Err(Error::Cancelled)),
             &mut State::For(delay) => self.arm(|core| core.after(delay), cx),
             &mut State::Until(when) => self.arm(|_| when, cx),
-            // The timer's slot is gone once it has fired.
             State::Armed(event_loop, timer) => {
                 let sleeper = Sleeper::new(&event_loop.core, cx.waker());
-                let before = event_loop.core.timers.borrow_mut().wake_instead(*timer, sleeper);
-                before.map_or(Poll::Ready(Ok(())), |_| {
-                    event_loop.core.observe_timer_wait(*timer);
-                    Poll::Pending
-                })
+                let replaced = event_loop.core.timers.borrow_mut().wake_instead(*timer, sleeper);
+                if replaced.is_err() {
+                    return Poll::Ready(Ok(())); // it has fired, and its slot is gone
+                }
+                event_loop.core.observe_timer_wait(*timer);
+                Poll::Pending
             }
         }
     }

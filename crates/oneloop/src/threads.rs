@@ -1,6 +1,6 @@
-//! What other threads may have of a loop.
+//! The ways into a loop from other threads.
 //!
-//! Job: `call_soon_threadsafe` and `run_coroutine_threadsafe`, and [`LoopBound`], by which a thread names a queue or an
+//! Job: `call_soon_threadsafe` and `run_coroutine_threadsafe`, and [`LoopLocal`], by which a thread names a queue or an
 //! event of the loop. Neighbours: `ready.rs`, whose inbox it fills. Invariant: nothing else of a loop is `Send`, so the
 //! compiler refuses what asyncio can only warn of in debug mode (`_check_thread`).
 //!
@@ -28,7 +28,7 @@ use crate::{
     sync::Arc,
 };
 
-/// What other threads may have of a loop.
+/// A loop as other threads may know it: they can queue calls on it, and nothing else.
 #[derive(Clone)]
 pub struct LoopHandle {
     inbox: Arc<Inbox>,
@@ -93,17 +93,17 @@ impl LoopHandle {
 
 /// Names a value of the loop's thread to other threads, which may have things done to it *there*. It is what
 /// `loop.call_soon_threadsafe(queue.put_nowait, item)` needs in Rust, where a queue can't go to the other thread. Made by
-/// [`LoopRef::bind`]; clones name the same value, which is dropped after the last of them, or with the loop.
+/// [`LoopRef::local`]; clones name the same value, which is dropped after the last of them, or with the loop.
 ///
 /// ```
 /// # oneloop::run(async {
 /// let queue = oneloop::Queue::new(0);
-/// let bound = oneloop::get_running_loop()?.bind(queue.clone());
-/// std::thread::spawn(move || bound.call_soon_threadsafe(|queue| drop(queue.put_nowait("from the thread"))));
+/// let local = oneloop::get_running_loop()?.local(queue.clone());
+/// std::thread::spawn(move || local.call_soon_threadsafe(|queue| drop(queue.put_nowait("from the thread"))));
 /// assert_eq!(queue.get().await?, "from the thread");
 /// # Ok(()) }).unwrap();
 /// ```
-pub struct LoopBound<T> {
+pub struct LoopLocal<T> {
     place: Arc<Place>,
     value: PhantomData<fn(&T)>,
 }
@@ -116,13 +116,13 @@ struct Place {
 
 impl LoopRef {
     /// Lets other threads name `value`, which stays on this one.
-    pub fn bind<T: 'static>(&self, value: T) -> LoopBound<T> {
-        let number = self.core.jobs.bound.borrow_mut().insert(Rc::new(value));
-        LoopBound { place: Arc::new(Place { event_loop: self.handle(), number }), value: PhantomData }
+    pub fn local<T: 'static>(&self, value: T) -> LoopLocal<T> {
+        let number = self.core.jobs.locals.borrow_mut().insert(Rc::new(value));
+        LoopLocal { place: Arc::new(Place { event_loop: self.handle(), number }), value: PhantomData }
     }
 }
 
-impl<T: 'static> LoopBound<T> {
+impl<T: 'static> LoopLocal<T> {
     /// Queues a call of `callback` with the value on the loop's thread, as [`LoopHandle::call_soon_threadsafe`] does.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ impl<T: 'static> LoopBound<T> {
     pub fn call_soon_threadsafe(&self, callback: impl FnOnce(&T) + Send + 'static) -> Result<()> {
         let place = self.place.clone(); // the value stays until this has run
         self.place.event_loop.call_soon_threadsafe(move || {
-            let value = running().and_then(|core| core.jobs.bound.borrow().get(place.number).cloned());
+            let value = running().and_then(|core| core.jobs.locals.borrow().get(place.number).cloned());
             if let Some(value) = value.and_then(|value| value.downcast::<T>().ok()) {
                 callback(&value);
             }
@@ -138,9 +138,9 @@ impl<T: 'static> LoopBound<T> {
     }
 }
 
-impl<T> Clone for LoopBound<T> {
-    fn clone(&self) -> LoopBound<T> {
-        LoopBound { place: self.place.clone(), value: PhantomData }
+impl<T> Clone for LoopLocal<T> {
+    fn clone(&self) -> LoopLocal<T> {
+        LoopLocal { place: self.place.clone(), value: PhantomData }
     }
 }
 
@@ -148,15 +148,15 @@ impl Drop for Place {
     fn drop(&mut self) {
         let number = self.number;
         let _closed = self.event_loop.call_soon_threadsafe(move || {
-            let value = running().and_then(|core| core.jobs.bound.borrow_mut().try_remove(number));
+            let value = running().and_then(|core| core.jobs.locals.borrow_mut().try_remove(number));
             drop(value); // with nothing borrowed
         });
     }
 }
 
-impl<T> fmt::Debug for LoopBound<T> {
+impl<T> fmt::Debug for LoopLocal<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LoopBound")
+        f.write_str("LoopLocal")
     }
 }
 

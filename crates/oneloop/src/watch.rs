@@ -58,8 +58,7 @@ impl Watch {
 
     /// Has the kernel report what is ready now, and from now on.
     fn rearm(&self, fd: RawFd) -> Result<()> {
-        let (selector, token) = (&self.registration.core.selector, self.registration.token);
-        Ok(selector.with_registry(|registry| registry.reregister(&mut SourceFd(&fd), token, self.interest()))?)
+        Ok(self.registration.rearm(&mut SourceFd(&fd), self.interest())?)
     }
 }
 
@@ -176,9 +175,9 @@ impl LoopRef {
             None
         };
         drop(watches);
-        if gone.is_some() {
+        if let Some(gone) = &gone {
             // Its owner may go on using it; one that was closed is gone from epoll already.
-            let _closed_before = self.core.selector.with_registry(|registry| registry.deregister(&mut SourceFd(&fd)));
+            let _closed_before = gone.registration.deregister(&mut SourceFd(&fd));
         }
         drop((gone, old));
         true

@@ -297,7 +297,7 @@ fn a_thread_has_things_done_to_what_stays_on_the_loops_thread() {
     let event = std::rc::Rc::new(oneloop::Event::new());
     let (alive, given) = (std::rc::Rc::downgrade(&event), event.clone());
     run(async move {
-        let bound = here().bind(given);
+        let bound = here().local(given);
         let clone = bound.clone();
         let thread = std::thread::spawn(move || clone.call_soon_threadsafe(|event| event.set()));
         event.wait().await?;
@@ -316,7 +316,7 @@ fn a_thread_has_things_done_to_what_stays_on_the_loops_thread() {
 fn what_a_thread_names_is_gone_with_its_loop() {
     let value = std::rc::Rc::new(());
     let event_loop = virtual_loop();
-    let bound = event_loop.bind(value.clone());
+    let bound = event_loop.local(value.clone());
     drop(event_loop);
     assert_eq!(std::rc::Rc::strong_count(&value), 1);
     let closed = std::thread::spawn(move || bound.call_soon_threadsafe(|_| ())).join().unwrap();

@@ -45,7 +45,7 @@ use crate::{
 #[track_caller]
 pub fn gather<A: EnsureFuture>(awaitables: impl IntoIterator<Item = A>) -> AnyFuture<Vec<A::Value>> {
     let children = ensure_all(awaitables);
-    gathering(Values(children), false)
+    gathering(Values(children))
 }
 
 /// As [`gather`], but errors are values like others: each child gives a `Result`, also `Err(Cancelled)`, and all are
@@ -66,11 +66,14 @@ pub fn gather_return_exceptions<A: EnsureFuture>(
     awaitables: impl IntoIterator<Item = A>,
 ) -> AnyFuture<Vec<Result<A::Value>>> {
     let children = ensure_all(awaitables);
-    gathering(Results(children), true)
+    gathering(Results(children))
 }
 
 /// Those that are waited for, and what comes of them together.
 pub(crate) trait Children<V> {
+    /// Whether an error is a value like others, and all are waited for.
+    const RETURN_EXCEPTIONS: bool;
+
     fn len(&self) -> usize;
     fn child(&self, which: usize) -> &dyn Watched;
 
@@ -82,6 +85,8 @@ struct Values<T: 'static>(Vec<AnyFuture<T>>);
 struct Results<T: 'static>(Vec<AnyFuture<T>>);
 
 impl<T: 'static> Children<Vec<T>> for Values<T> {
+    const RETURN_EXCEPTIONS: bool = false;
+
     fn len(&self) -> usize {
         self.0.len()
     }
@@ -96,6 +101,8 @@ impl<T: 'static> Children<Vec<T>> for Values<T> {
 }
 
 impl<T: 'static> Children<Vec<Result<T>>> for Results<T> {
+    const RETURN_EXCEPTIONS: bool = true;
+
     fn len(&self) -> usize {
         self.0.len()
     }
@@ -115,13 +122,12 @@ struct Gathering<V, C> {
     children: RefCell<Option<C>>,
     /// How many are not done.
     left: Cell<usize>,
-    return_exceptions: bool,
     /// The outer was cancelled: when the children are done it gives `Err(Cancelled)`, even if all refused.
     cancel_requested: Cell<bool>,
 }
 
 #[track_caller]
-pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C, return_exceptions: bool) -> AnyFuture<V> {
+pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C) -> AnyFuture<V> {
     let count = children.len();
     let home = (count > 0).then(|| children.child(0).home().upgrade()).flatten();
     let event_loop = home.map_or_else(running_loop, |core| LoopRef { core });
@@ -132,7 +138,6 @@ pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C, retur
         state: FutureState::new(Rc::downgrade(&event_loop.core)),
         children: RefCell::new(Some(children)),
         left: Cell::new(count),
-        return_exceptions,
         cancel_requested: Cell::new(false),
     });
     if count == 0 {
@@ -177,7 +182,7 @@ impl<V: 'static, C: Children<V>> Gathering<V, C> {
         let child = children.as_ref()?.child(which);
         match child.failure() {
             Some(Failure::Panic(payload)) => Some(Outcome::Panicked(payload)),
-            _ if self.return_exceptions => None,
+            _ if C::RETURN_EXCEPTIONS => None,
             Some(Failure::Error(error)) => Some(Outcome::Finished(Err(error))),
             None => Some(Outcome::Finished(Err(child.reason()?.into_error()))),
         }

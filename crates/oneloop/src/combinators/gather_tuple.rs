@@ -69,16 +69,18 @@ macro_rules! tuple {
 
             #[track_caller]
             fn values(self) -> AnyFuture<Self::Values> {
-                gathering(Values(($(self.$at.ensure_future(),)*)), false)
+                gathering(Values(($(self.$at.ensure_future(),)*)))
             }
 
             #[track_caller]
             fn results(self) -> AnyFuture<Self::Results> {
-                gathering(Results(($(self.$at.ensure_future(),)*)), true)
+                gathering(Results(($(self.$at.ensure_future(),)*)))
             }
         }
 
         impl<$($name: 'static),*> Children<($($name,)*)> for Values<($(AnyFuture<$name>,)*)> {
+            const RETURN_EXCEPTIONS: bool = false;
+
             fn len(&self) -> usize {
                 $count
             }
@@ -94,6 +96,8 @@ macro_rules! tuple {
         }
 
         impl<$($name: 'static),*> Children<($(Result<$name>,)*)> for Results<($(AnyFuture<$name>,)*)> {
+            const RETURN_EXCEPTIONS: bool = true;
+
             fn len(&self) -> usize {
                 $count
             }

@@ -19,6 +19,7 @@ use std::{
 use super::timeouts::LoopError;
 use crate::{
     cancel::{Waiting, cancel, take_cancellation},
+    cells::peek,
     error::{Error, Result},
     loop_ref::{LoopRef, get_running_loop},
     ready::{Sleeper, TaskId},
@@ -64,8 +65,7 @@ impl ScopeTask {
         let core = &self.event_loop.core;
         let Some(task) = core.task(self.task).filter(|task| !task.is_done()) else { return };
         task.header().cancellation.count();
-        let below = self.body.waiting.take();
-        self.body.waiting.set(below.clone());
+        let below = peek(&self.body.waiting);
         if below.clone().is_some_and(|below| cancel(core, below)) {
             return;
         }

@@ -20,6 +20,7 @@ use std::{
 };
 
 use crate::{
+    cells::peek,
     event_loop::{Core, with_running},
     exceptions::ExceptionHandler,
     loop_ref::LoopRef,
@@ -62,7 +63,8 @@ impl LoopRef {
         self.core.debug.on.get()
     }
 
-    /// Times each step and callback from now on, and logs the slow ones.
+    /// Times each step and callback from now on, and logs the slow ones, with the place of the last `.await` of a sleep, a
+    /// task or another future of this crate's that the step came to (a [`yield_now`](crate::yield_now) isn't noted).
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc, time::Duration};
@@ -181,8 +183,7 @@ impl Core {
 
     /// Logs a line. Never panics.
     pub(crate) fn log(&self, line: &str) {
-        let logger = self.debug.logger.take();
-        self.debug.logger.set(logger.clone());
+        let logger = peek(&self.debug.logger);
         let logged = catch_unwind(AssertUnwindSafe(|| logger.map(|logger| logger(line))));
         if !matches!(logged, Ok(Some(()))) {
             let _ = writeln!(io::stderr(), "oneloop: {line}"); // eprintln would panic if stderr is closed

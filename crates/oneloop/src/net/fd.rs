@@ -29,16 +29,16 @@ use crate::{
 /// What a pipe that is reported as writable takes without blocking, on Linux and macOS alike at least this much.
 const PIPE_BUF: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
-/// What only a shared descriptor needs of its place in the selector.
+/// What only a descriptor that others share needs of its place in the selector: here and in `watch.rs`.
 impl Registration {
     /// Asks the kernel to report again what is ready now: for a source that is read once an event, because its
     /// descriptor is shared with other programs and can't be made non-blocking.
-    fn rearm(&self, source: &mut impl Source, interest: Interest) -> io::Result<()> {
+    pub(crate) fn rearm(&self, source: &mut impl Source, interest: Interest) -> io::Result<()> {
         self.core.selector.with_registry(|registry| registry.reregister(source, self.token, interest))
     }
 
     /// Takes the source out of epoll, for a descriptor that another one shares: closing it would not.
-    fn deregister(&self, source: &mut impl Source) -> io::Result<()> {
+    pub(crate) fn deregister(&self, source: &mut impl Source) -> io::Result<()> {
         self.core.selector.with_registry(|registry| registry.deregister(source))
     }
 

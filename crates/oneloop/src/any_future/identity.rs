@@ -8,7 +8,8 @@ use std::{
     rc::Rc,
 };
 
-use crate::{any_future::AnyFuture, join::Task, settable::SettableFuture};
+use super::AnyFuture;
+use crate::{join::Task, settable::SettableFuture};
 
 impl<T: 'static> PartialEq for AnyFuture<T> {
     fn eq(&self, other: &AnyFuture<T>) -> bool {
