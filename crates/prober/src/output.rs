@@ -76,7 +76,7 @@ impl Destination {
         }
     }
 
-    fn writer(&self) -> oneloop::Result<FdWriter> {
+    pub(crate) fn writer(&self) -> oneloop::Result<FdWriter> {
         match &self.file {
             Some(file) => FdWriter::new(file),
             None => FdWriter::new(&io::stdout()),
@@ -123,14 +123,14 @@ impl Output {
         self.wake();
     }
 
-    /// Writes until the output is closed. `after_batch` is called whenever there may be room again.
+    /// Writes until the output is closed. `after_batch` is called whenever there may be room again. `bar`: what stands on
+    /// the terminal that is written to, if it is one.
     pub(crate) async fn write(
         self: Rc<Self>,
-        destination: Rc<Destination>,
-        progress: Rc<Progress>,
+        mut writer: FdWriter,
+        bar: Option<Rc<Progress>>,
         after_batch: impl Fn(),
     ) -> oneloop::Result<()> {
-        let mut writer = destination.writer()?;
         let mut batch = Vec::new();
         loop {
             self.wait_until_due().await?;
@@ -138,17 +138,17 @@ impl Output {
             if batch.is_empty() && self.closing.get() {
                 return Ok(());
             }
-            // On a terminal, the bar makes way for the lines until all of them are there: it may take a part of one.
-            if destination.is_terminal {
-                progress.hide();
+            // The bar makes way for the lines until all of them are there: the terminal may take a part of one.
+            if let Some(bar) = &bar {
+                bar.hide();
             }
             let mut written = 0;
             while written < batch.len() {
                 self.writing.set(batch.len() - written);
                 written += poll_fn(|cx| writer.poll_write(cx, &batch[written..])).await?;
             }
-            if destination.is_terminal && batch.ends_with(b"\n") {
-                progress.show();
+            if let Some(bar) = bar.as_ref().filter(|_| batch.ends_with(b"\n")) {
+                bar.show();
             }
             self.writing.set(0);
             batch.clear();

@@ -127,6 +127,11 @@ pub(crate) trait Render: std::fmt::Debug {
 
     /// After the last result, also of a run that was stopped.
     fn end(&mut self, _: &mut Vec<u8>) {}
+
+    /// What of the results goes to stderr, for formats that send something there.
+    fn errors(&mut self) -> Option<&mut Vec<u8>> {
+        None
+    }
 }
 
 /// Renders, orders and counts.
@@ -219,6 +224,15 @@ impl Reporter {
         }
         self.secrets.hide(out, from);
         own_secrets.hide(out, from);
+        if let Some(errors) = self.format.errors() {
+            self.secrets.hide(errors, 0);
+            own_secrets.hide(errors, 0);
+        }
+    }
+
+    /// What the results so far have for stderr; nothing but the run writes there, since it can wait.
+    pub(crate) fn take_errors(&mut self) -> Vec<u8> {
+        self.format.errors().map(std::mem::take).unwrap_or_default()
     }
 
     /// Whether so much waits for an earlier result that nothing new is to be started, of which so many are already.

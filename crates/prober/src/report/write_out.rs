@@ -5,7 +5,6 @@
 //! knows is an error before anything is probed (curl prints nothing for it, and a note).
 //! Neighbour: the table in docs/prober.md.
 
-use std::io::Write;
 use std::time::Duration;
 
 use oneloop_http::{ErrorKind, Hop, Phase};
@@ -191,19 +190,21 @@ pub(super) struct WriteOut {
     /// The method and the length of the body that are asked for.
     method: String,
     sent: u64,
+    /// What stands behind `%{stderr}`, until the run takes it.
+    errors: Vec<u8>,
 }
 
 impl WriteOut {
     pub(super) fn new(template: Template, settings: &Settings) -> WriteOut {
         let sent = settings.spec.body.as_ref().map_or(0, |body| body.len() as u64);
         let method = settings.spec.method.clone();
-        WriteOut { template, json: Json::new(&method), method, sent }
+        WriteOut { template, json: Json::new(&method), method, sent, errors: Vec::new() }
     }
 }
 
 impl Render for WriteOut {
     fn result(&mut self, out: &mut Vec<u8>, job: &Job, outcome: &Outcome) {
-        let mut errors = Vec::new();
+        let mut errors = std::mem::take(&mut self.errors);
         let mut to_stderr = false;
         for part in &self.template.0 {
             let place = if to_stderr { &mut errors } else { &mut *out };
@@ -227,10 +228,11 @@ impl Render for WriteOut {
                 },
             }
         }
-        if !errors.is_empty() {
-            // Nobody is left to be told that stderr is closed.
-            drop(std::io::stderr().write_all(&errors));
-        }
+        self.errors = errors;
+    }
+
+    fn errors(&mut self) -> Option<&mut Vec<u8>> {
+        Some(&mut self.errors)
     }
 }
 

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use oneloop::{LoopRef, SettableFuture, Task};
 use oneloop_http::Exchange;
 
+use super::Parts;
 use super::announced::Announced;
 use super::hosts::Hosts;
 use super::pace::{Governor, Rate};
 use super::place::Place;
-use super::{Parts, warn};
+use super::showing::Errors;
 use crate::cli::Rounds;
 use crate::exit::Ending;
 use crate::input::{Input, Size};
@@ -32,6 +33,7 @@ pub(super) struct Engine {
     pub(super) prober: Prober,
     pub(super) reporter: RefCell<Reporter>,
     pub(super) output: Rc<Output>,
+    pub(super) errors: Errors,
     pub(super) recorded: bool,
     pub(super) max_time: Duration,
     /// What the demo's site said of itself beforehand.
@@ -84,6 +86,7 @@ impl Engine {
             prober: parts.prober,
             reporter: RefCell::new(parts.reporter),
             output: Rc::default(),
+            errors: Errors::default(),
             recorded: parts.recorded,
             max_time: parts.max_time,
             announced: Announced::new(parts.announced),
@@ -116,7 +119,7 @@ impl Engine {
 
     /// May the next URL of the list be started?
     pub(super) fn has_room(&self) -> bool {
-        if self.in_flight.get() >= self.capacity.get() || !self.again.borrow().is_empty() || self.output.is_full() {
+        if self.in_flight.get() >= self.capacity.get() || !self.again.borrow().is_empty() || self.is_output_full() {
             return false;
         }
         !self.hosts.as_ref().is_some_and(Hosts::is_full) && !self.is_window_full()
@@ -129,7 +132,12 @@ impl Engine {
 
     /// Is there something to be started before anything new, and a place for it?
     pub(super) fn may_start_again(&self) -> bool {
-        !self.again.borrow().is_empty() && self.in_flight.get() < self.capacity.get() && !self.output.is_full()
+        !self.again.borrow().is_empty() && self.in_flight.get() < self.capacity.get() && !self.is_output_full()
+    }
+
+    /// Does too much wait for those who read it?
+    fn is_output_full(&self) -> bool {
+        self.output.is_full() || self.errors.is_full()
     }
 
     /// Has everything of this round its result?
@@ -197,14 +205,14 @@ impl Engine {
     }
 
     /// A probe found no descriptor: from now on fewer run at once.
-    pub(super) fn lower_parallelism(&self) {
+    pub(super) fn lower_parallelism(self: &Rc<Engine>) {
         let fewer = self.in_flight.get().saturating_sub(1).max(1);
         if fewer >= self.capacity.get() {
             return;
         }
         self.capacity.set(fewer);
         if self.lowered_to.replace(Some(fewer)).is_none() {
-            warn("no file descriptors left: running fewer probes at once (see ulimit -n, --parallel-max)");
+            self.warn_later("no file descriptors left: running fewer probes at once (see ulimit -n, --parallel-max)");
         }
     }
 }

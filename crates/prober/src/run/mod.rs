@@ -33,7 +33,7 @@ use crate::probe::Prober;
 use crate::progress::Progress;
 use crate::report::Reporter;
 use engine::Engine;
-pub(crate) use showing::say;
+pub(crate) use showing::{say, tell};
 
 /// What a run is made of.
 #[derive(Debug)]
@@ -118,9 +118,12 @@ pub(crate) async fn run(parts: Parts) -> oneloop::Result<Run> {
         if let Some(broken) = writer.await? {
             ending = broken;
         }
+        engine.end_errors().await?;
         if let Some(text) = to_stderr {
             say(&text).await?;
         }
+    } else {
+        engine.end_errors().await?;
     }
     match &ending {
         Ending::Complete | Ending::Signal(_) => {
@@ -157,7 +160,8 @@ pub(crate) fn stop_on_signals(
     Ok(())
 }
 
-/// Says something on stderr. A closed stderr is no reason to stop.
+/// Says something on stderr, where nothing has begun or all has ended: whoever reads slowly keeps it. A closed stderr is
+/// no reason to stop.
 pub(crate) fn warn(message: &str) {
     drop(writeln!(std::io::stderr(), "prober: {message}"));
 }

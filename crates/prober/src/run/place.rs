@@ -15,8 +15,8 @@ use crate::job::Job;
 use crate::report::Outcome;
 use crate::target::Failure;
 
-/// How often a lone probe asks again for a descriptor.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How often a lone probe, or who has something to say, asks again for a descriptor.
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A place among those in flight, and the probe that holds it.
 pub(super) struct Place {

@@ -11,7 +11,6 @@ use std::time::Instant;
 use oneloop::sleep;
 
 use super::engine::Engine;
-use super::warn;
 use crate::exit::Ending;
 use crate::input::{Input, InputError};
 use crate::job::Job;
@@ -73,7 +72,7 @@ impl Engine {
     }
 
     /// What the list's end means for the run; `None` when it was a good list.
-    fn judge_list(&self, input: &Input, broken: Option<String>) -> Option<Ending> {
+    fn judge_list(self: &Rc<Engine>, input: &Input, broken: Option<String>) -> Option<Ending> {
         if broken.is_some() {
             return broken.map(Ending::Broken);
         }
@@ -82,7 +81,7 @@ impl Engine {
             return Some(Ending::Broken(format!("there is no URL in {lists}: nothing was probed")));
         }
         for name in input.empty_lists() {
-            warn(&format!("there is no URL in {name}"));
+            self.warn_later(&format!("there is no URL in {name}"));
         }
         None
     }

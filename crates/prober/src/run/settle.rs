@@ -40,6 +40,8 @@ impl Engine {
             false => Then::Others,
         };
         self.output.append(|out| self.reporter.borrow_mut().finished(&job, outcome, then, out));
+        let errors = self.reporter.borrow_mut().take_errors();
+        self.say_later(&errors);
         if again {
             return self.repeat_later(job);
         }

@@ -3,15 +3,18 @@
 //! Neighbours: `report` renders, `output` buffers and writes, `progress` draws. Invariant: whoever reads slowly, or has
 //! gone, never keeps the loop: what cannot be written is waited for, or is a reason to stop.
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
+use oneloop::Task;
 use oneloop::net::{AsyncWriteExt, FdWriter};
 
 use super::engine::Engine;
+use super::place::ASK_AGAIN;
 use super::{Closing, SummaryPlace};
 use crate::exit::Ending;
-use crate::output::Destination;
+use crate::output::{Destination, Output};
 use crate::progress::{self, Position, Progress};
 use crate::report::summary::Notes;
 
@@ -23,7 +26,12 @@ impl Engine {
         bar: Rc<Progress>,
     ) -> oneloop::Result<Option<Ending>> {
         let engine = self.clone();
-        match self.output.clone().write(destination, bar, move || engine.pump()).await {
+        let bar = destination.is_terminal.then_some(bar);
+        let written = match destination.writer() {
+            Ok(writer) => self.output.clone().write(writer, bar, move || engine.pump()).await,
+            Err(error) => Err(error),
+        };
+        match written {
             Ok(()) => Ok(None),
             Err(error) if error.is_cancelled() => Err(error),
             Err(error) => {
@@ -34,6 +42,55 @@ impl Engine {
                 drop(self.stop.set_result(ending.clone()));
                 Ok(Some(ending))
             }
+        }
+    }
+
+    /// Says something on stderr beside the run, for which nothing waits but the start of more probes.
+    pub(super) fn say_later(self: &Rc<Engine>, text: &[u8]) {
+        if text.is_empty() || self.errors.has_ended() {
+            return;
+        }
+        self.errors.output.append(|out| out.extend_from_slice(text));
+        let mut writer = self.errors.writer.borrow_mut();
+        // Made with the first of it: most runs have nothing to say there.
+        writer.get_or_insert_with(|| {
+            let task = oneloop::create_task(self.clone().write_errors());
+            task.set_name("stderr writer");
+            task
+        });
+    }
+
+    /// Says so, as [`warn`](super::warn) does where nothing else is going on.
+    pub(super) fn warn_later(self: &Rc<Engine>, message: &str) {
+        self.say_later(format!("prober: {message}\n").as_bytes());
+    }
+
+    /// Writes what is said on stderr, until the end or until nobody reads it any more.
+    async fn write_errors(self: Rc<Engine>) -> oneloop::Result<()> {
+        let writer = loop {
+            match FdWriter::new(&std::io::stderr()) {
+                Ok(writer) => break writer,
+                Err(_) if self.closing.get() => return Ok(()),
+                // The news may be that there are no descriptors left, and this takes one.
+                Err(_) => oneloop::sleep(ASK_AGAIN).await?,
+            }
+        };
+        let engine = self.clone();
+        match self.errors.output.clone().write(writer, None, move || engine.pump()).await {
+            Err(error) if error.is_cancelled() => return Err(error),
+            // Nobody is left to be told that stderr is closed.
+            _ => self.errors.ended.set(true),
+        }
+        self.pump();
+        Ok(())
+    }
+
+    /// Waits until everything that was said on stderr is there.
+    pub(super) async fn end_errors(&self) -> oneloop::Result<()> {
+        self.errors.output.close();
+        match self.errors.writer.take() {
+            Some(writer) => writer.await,
+            None => Ok(()),
         }
     }
 
@@ -103,6 +160,33 @@ impl Engine {
             }
         }
     }
+}
+
+/// What is said on stderr while probes are in flight.
+#[derive(Debug, Default)]
+pub(super) struct Errors {
+    output: Rc<Output>,
+    writer: RefCell<Option<Task<()>>>,
+    /// Set when nobody reads it any more.
+    ended: Cell<bool>,
+}
+
+impl Errors {
+    /// Should nothing new be started until some of it is written?
+    pub(super) fn is_full(&self) -> bool {
+        self.output.is_full() && !self.has_ended()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+}
+
+/// As [`say`], in a task of its own: for those who cannot wait.
+pub(crate) fn tell(message: &str) {
+    let text = format!("prober: {message}\n");
+    // What becomes of it is nobody's concern.
+    drop(oneloop::create_task(async move { say(text.as_bytes()).await }));
 }
 
 /// Writes to stderr when it can take it: a full pipe must not keep the loop.

@@ -109,8 +109,8 @@ pub(crate) async fn serve(serving: Serving, modules: Modules) -> oneloop::Result
     const SIGHUP: i32 = 1;
     let reloading = exporter.clone();
     event_loop.add_signal_handler(SIGHUP, move || match reloading.reload() {
-        Ok(()) => warn("the configuration was loaded again"),
-        Err(message) => warn(&message),
+        Ok(()) => run::tell("the configuration was loaded again"),
+        Err(message) => run::tell(&message),
     })?;
     let options = Options {
         max_connections: exporter.serving.connections_max.saturating_add(TO_BE_TOLD),
@@ -162,7 +162,7 @@ impl Exporter {
             "/-/reload" => match self.reload() {
                 Ok(()) => Response::text(200, "the configuration was loaded again\n"),
                 Err(message) => {
-                    warn(&message);
+                    run::tell(&message);
                     Response::text(500, format!("the configuration stays as it was: {message}\n"))
                 }
             },

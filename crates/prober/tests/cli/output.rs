@@ -319,3 +319,21 @@ fn a_failure_names_the_server_without_user_and_password() {
         }
     }
 }
+
+/// `%{stderr}` was written where it was rendered: with a full pipe the whole run stood still.
+#[test]
+fn a_stderr_that_nobody_reads_keeps_no_result() {
+    let site = Server::site();
+    // More than a pipe takes.
+    let template = file("long", &format!("%{{stderr}}{}\n%{{stdout}}done\n", "x".repeat(200_000)));
+    let mut child = prober(&["-w", &at(&template), &site.url("/ok")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a piped stdout")).read_line(&mut line).expect("a line");
+    assert_eq!(line, "done\n");
+    let rest = child.wait_with_output().expect("it ends");
+    assert_eq!((rest.status.code(), rest.stderr.iter().filter(|byte| **byte == b'x').count()), (Some(0), 200_000));
+}
