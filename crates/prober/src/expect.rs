@@ -21,13 +21,21 @@ pub(crate) struct Expectations {
     pub(crate) status: StatusSet,
     /// As they stand in the status line: `HTTP/1.1`. Empty for any.
     pub(crate) versions: Vec<String>,
-    pub(crate) header_matches: Vec<HeaderRule>,
-    pub(crate) header_not_matches: Vec<HeaderRule>,
-    pub(crate) body_matches: Vec<Regex>,
-    pub(crate) body_not_matches: Vec<Regex>,
-    pub(crate) not_ssl: bool,
-    pub(crate) ssl: bool,
+    /// Headers whose values may not match.
+    pub(crate) fail_if_header_matches: Vec<HeaderRule>,
+    /// Headers one value of which must match.
+    pub(crate) fail_if_header_not_matches: Vec<HeaderRule>,
+    /// What the body may not match, anywhere in it.
+    pub(crate) fail_if_body_matches: Vec<Regex>,
+    /// What the body must match, all of them.
+    pub(crate) fail_if_body_not_matches: Vec<Regex>,
+    /// Whether the last hop must be over TLS.
+    pub(crate) fail_if_not_ssl: bool,
+    /// Whether it may not be.
+    pub(crate) fail_if_ssl: bool,
+    /// How many days the leaf certificate must be valid for, at least. Without TLS there is nothing to be judged.
     pub(crate) cert_days: Option<i64>,
+    /// Bounds on times, all of which must hold.
     pub(crate) slos: Vec<Slo>,
 }
 
@@ -36,8 +44,8 @@ pub(crate) struct Expectations {
 pub(crate) struct HeaderRule {
     pub(crate) name: String,
     pub(crate) regex: Regex,
-    /// What a response without the header is: a failure of both kinds of rule, unless allowed.
-    pub(crate) allow_missing: Missing,
+    /// What becomes of the rule when the response is without the header.
+    pub(crate) when_missing: Missing,
 }
 
 /// What becomes of a rule whose header is missing.
@@ -61,7 +69,7 @@ impl HeaderRule {
         }
         let regex = Regex::new(regex.trim())
             .map_err(|error| format!("not a regular expression: {}", crate::cli::values::last_line(&error)))?;
-        Ok(HeaderRule { name: name.to_owned(), regex, allow_missing: Missing::MatchesNothing })
+        Ok(HeaderRule { name: name.to_owned(), regex, when_missing: Missing::MatchesNothing })
     }
 
     /// Whether any value of the header matches; what else is to be said when there is none.
@@ -125,7 +133,7 @@ impl Slo {
 impl Expectations {
     /// Must the body be kept until its end?
     pub(crate) fn wants_body(&self) -> bool {
-        !self.body_matches.is_empty() || !self.body_not_matches.is_empty()
+        !self.fail_if_body_matches.is_empty() || !self.fail_if_body_not_matches.is_empty()
     }
 
     /// Why the response that `exchange` ended with does not pass; `None` when it does. `follows` says whether redirects
@@ -154,9 +162,9 @@ impl Expectations {
                 return missed("HttpVersion", format!("{version}: expected {}", self.versions.join(" or ")));
             }
         }
-        for rule in &self.header_matches {
+        for rule in &self.fail_if_header_matches {
             let name = &rule.name;
-            match (rule.matches(hop), rule.allow_missing) {
+            match (rule.matches(hop), rule.when_missing) {
                 (Some(true), _) => {
                     return missed("HeaderMatches", format!("the header {name} matches {}", rule.regex));
                 }
@@ -164,9 +172,9 @@ impl Expectations {
                 _ => {}
             }
         }
-        for rule in &self.header_not_matches {
+        for rule in &self.fail_if_header_not_matches {
             let name = &rule.name;
-            match (rule.matches(hop), rule.allow_missing) {
+            match (rule.matches(hop), rule.when_missing) {
                 (Some(false), _) => {
                     return missed("HeaderNotMatches", format!("no header {name} matches {}", rule.regex));
                 }
@@ -180,19 +188,19 @@ impl Expectations {
     }
 
     fn judge_body(&self, body: &[u8]) -> Option<Failure> {
-        if let Some(regex) = self.body_matches.iter().find(|regex| regex.is_match(body)) {
+        if let Some(regex) = self.fail_if_body_matches.iter().find(|regex| regex.is_match(body)) {
             return missed("BodyMatches", format!("the body matches {regex}"));
         }
-        let regex = self.body_not_matches.iter().find(|regex| !regex.is_match(body))?;
+        let regex = self.fail_if_body_not_matches.iter().find(|regex| !regex.is_match(body))?;
         missed("BodyNotMatches", format!("the body does not match {regex}"))
     }
 
     fn judge_tls(&self, hop: &Hop) -> Option<Failure> {
         let is_ssl = hop.url.scheme() == "https";
-        if self.not_ssl && !is_ssl {
+        if self.fail_if_not_ssl && !is_ssl {
             return missed("NotSsl", "the connection was not encrypted".to_owned());
         }
-        if self.ssl && is_ssl {
+        if self.fail_if_ssl && is_ssl {
             return missed("Ssl", "the connection was encrypted".to_owned());
         }
         self.judge_days(hop)
@@ -287,10 +295,10 @@ mod tests {
     fn the_body_is_judged_by_every_expression() {
         let regex = |text| vec![Regex::new(text).expect("an expression")];
         let detail = |expectations: Expectations| expectations.judge_body(b"all is well").map(|failure| failure.detail);
-        assert_eq!(detail(Expectations { body_matches: regex("error"), ..Expectations::default() }), None);
-        let matches = Expectations { body_matches: regex("is"), ..Expectations::default() };
+        assert_eq!(detail(Expectations { fail_if_body_matches: regex("error"), ..Expectations::default() }), None);
+        let matches = Expectations { fail_if_body_matches: regex("is"), ..Expectations::default() };
         assert_eq!(detail(matches).as_deref(), Some("BodyMatches"));
-        let not_matches = Expectations { body_not_matches: regex("^is"), ..Expectations::default() };
+        let not_matches = Expectations { fail_if_body_not_matches: regex("^is"), ..Expectations::default() };
         assert_eq!(detail(not_matches).as_deref(), Some("BodyNotMatches"));
     }
 }

@@ -310,16 +310,16 @@ fn spec(cli: &Cli, mut spec: Spec) -> Result<Spec, String> {
             *rules = given.to_vec();
         }
     };
-    replace(&mut expect.header_matches, &expectation.fail_if_header_matches);
-    replace(&mut expect.header_not_matches, &expectation.fail_if_header_not_matches);
+    replace(&mut expect.fail_if_header_matches, &expectation.fail_if_header_matches);
+    replace(&mut expect.fail_if_header_not_matches, &expectation.fail_if_header_not_matches);
     let replace = |rules: &mut Vec<_>, given: &[regex::bytes::Regex]| {
         if !given.is_empty() {
             *rules = given.to_vec();
         }
     };
-    replace(&mut expect.body_matches, &expectation.fail_if_body_matches);
-    replace(&mut expect.body_not_matches, &expectation.fail_if_body_not_matches);
-    expect.not_ssl |= expectation.fail_if_not_ssl;
+    replace(&mut expect.fail_if_body_matches, &expectation.fail_if_body_matches);
+    replace(&mut expect.fail_if_body_not_matches, &expectation.fail_if_body_not_matches);
+    expect.fail_if_not_ssl |= expectation.fail_if_not_ssl;
     expect.cert_days = expectation.cert_days.or(expect.cert_days);
     expect.slos.extend(expectation.slo.iter().cloned());
     Ok(spec)

@@ -186,12 +186,12 @@ fn expectations(fields: &mut Fields, spec: &mut Spec) -> Result<(), Fault> {
         }
         expect.versions.push(version);
     }
-    expect.ssl = fields.truth("fail_if_ssl")?.unwrap_or(false);
-    expect.not_ssl = fields.truth("fail_if_not_ssl")?.unwrap_or(false);
-    expect.body_matches = fields.regexes("fail_if_body_matches_regexp")?;
-    expect.body_not_matches = fields.regexes("fail_if_body_not_matches_regexp")?;
-    expect.header_matches = header_rules(fields, "fail_if_header_matches")?;
-    expect.header_not_matches = header_rules(fields, "fail_if_header_not_matches")?;
+    expect.fail_if_ssl = fields.truth("fail_if_ssl")?.unwrap_or(false);
+    expect.fail_if_not_ssl = fields.truth("fail_if_not_ssl")?.unwrap_or(false);
+    expect.fail_if_body_matches = fields.regexes("fail_if_body_matches_regexp")?;
+    expect.fail_if_body_not_matches = fields.regexes("fail_if_body_not_matches_regexp")?;
+    expect.fail_if_header_matches = header_rules(fields, "fail_if_header_matches")?;
+    expect.fail_if_header_not_matches = header_rules(fields, "fail_if_header_not_matches")?;
     Ok(())
 }
 
@@ -203,12 +203,12 @@ fn header_rules(fields: &mut Fields, key: &str) -> Result<Vec<HeaderRule>, Fault
         let missing = |key: &str| Fault::new(line, format!("{path}.{key}: it is missing"));
         let name = rule.text("header")?.filter(|name| !name.is_empty()).ok_or_else(|| missing("header"))?;
         let regex = rule.regex("regexp")?.ok_or_else(|| missing("regexp"))?;
-        let allow_missing = match rule.truth("allow_missing")? {
+        let when_missing = match rule.truth("allow_missing")? {
             Some(true) => Missing::Passes,
             _ => Missing::Fails,
         };
         rule.end(&["header", "regexp", "allow_missing"])?;
-        rules.push(HeaderRule { name, regex, allow_missing });
+        rules.push(HeaderRule { name, regex, when_missing });
     }
     Ok(rules)
 }

@@ -37,7 +37,7 @@ fn every_key_that_can_be_honoured_is() {
     .expect("a good module");
     assert_eq!((spec.method.as_str(), spec.body.as_deref()), ("POST", Some(&b"a=1"[..])));
     assert_eq!((spec.redirects, spec.largest_body, spec.compressed), (None, 5 << 20, true));
-    assert!(spec.expect.not_ssl && spec.expect.status.contains(404) && !spec.expect.status.contains(201));
+    assert!(spec.expect.fail_if_not_ssl && spec.expect.status.contains(404) && !spec.expect.status.contains(201));
     assert_eq!(spec.tls.server_name.as_deref(), Some("name.example"));
     assert!(
         spec.fields().contains(&("X-Number", "200"))
