@@ -24,7 +24,7 @@ async fn run() -> Result<()> {
     let name_server = create_task(answer(names));
 
     for host in ["127.0.0.1", "localhost", "somewhere.test"] {
-        let addresses = resolver.resolve(host, Family::V4).await.map_err(Error::other)?;
+        let addresses = resolver.addresses(host, Family::V4).await.map_err(Error::other)?;
         let _stream = TcpStream::connect(SocketAddr::from((addresses[0], port))).await?;
         count(&format!("connected to {host}"))?;
     }

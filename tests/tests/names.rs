@@ -66,7 +66,7 @@ fn dnsmasq_is_understood() {
         let builder = Resolver::builder().hosts_path("/nowhere").resolv_conf_path("/nowhere");
         let resolver = builder.servers([address]).search(["test"]).build();
         let find = async |host: &str, family| {
-            let found = resolver.resolve(host, family).await;
+            let found = resolver.addresses(host, family).await;
             found.map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>()).map_err(|error| error.kind())
         };
         let both = Ok(vec!["2001:db8::1".to_owned(), "192.0.2.1".to_owned()]);

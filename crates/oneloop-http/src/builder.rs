@@ -302,7 +302,10 @@ impl SessionBuilder {
         self
     }
 
-    /// The session. Fails when a file cannot be used (the message names it) or a default header is not allowed.
+    /// The session. Reads the files that were named.
+    ///
+    /// # Errors
+    /// A file that cannot be used (the message names it), or a header of all requests that is not allowed.
     pub fn build(self) -> Result<ClientSession> {
         if let Some(error) = self.refused {
             return Err(error);

@@ -54,6 +54,9 @@ pub(crate) struct Session {
 
 impl ClientSession {
     /// A session with the defaults of [`SessionBuilder`].
+    ///
+    /// # Errors
+    /// As [`SessionBuilder::build`]; with the defaults, none is known.
     pub fn new() -> Result<ClientSession> {
         ClientSession::builder().build()
     }
@@ -99,6 +102,10 @@ impl ClientSession {
 
     /// The addresses of `host`, as the session's requests find them: what `--all-addresses` goes through, with
     /// [`RequestBuilder::address`]. Cancellation safe.
+    ///
+    /// # Errors
+    /// `resolve` or `resolve-timeout`, with the resolver's reason as the detail; `local` when this machine lacks
+    /// something; a cancellation.
     pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
         let connector = &self.0.connector;
         let mut resolved = connector.resolver.resolve(host, connector.family).await?;
@@ -111,6 +118,9 @@ impl ClientSession {
     /// As [`resolve`](Self::resolve), for the host of `url` and as the first part of a request for it: within the session's
     /// time limit for resolving, and with a hop in `exchange` that tells how long it took, also when it fails. Cancellation
     /// safe.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), and `bad-url` for a URL without a host.
     pub async fn resolve_for(&self, url: &Rc<Url>, method: Method, exchange: &Exchange) -> Result<Vec<IpAddr>> {
         let begun = now()?;
         exchange.clear();
@@ -129,7 +139,11 @@ impl ClientSession {
         found.map_err(|error| request::place(error, exchange))
     }
 
-    /// Closes the idle connections. Requests under way are not touched; later ones connect anew.
+    /// Closes the idle connections. Requests under way are not touched; later ones connect anew. Cancellation safe:
+    /// what is left is then closed without TLS's goodbye.
+    ///
+    /// # Errors
+    /// A cancellation, and nothing else: a server that cannot be told is not waited for.
     pub async fn close(&self) -> Result<()> {
         let idle = self.0.pool.borrow_mut().drain();
         for connection in idle {
@@ -259,8 +273,12 @@ impl RequestBuilder {
     /// Sends the request, and waits for the head of the final response. What of the body came with it is kept in the
     /// response.
     ///
-    /// Cancellation: the connection is dropped at once, nothing further is connected, and the exchange keeps what is
-    /// known. Errors carry their phase.
+    /// Cancellation safe: the connection is dropped at once, nothing further is connected, and the exchange keeps what
+    /// is known. The server may have got the request.
+    ///
+    /// # Errors
+    /// What the URL, the name, the connection, TLS, the proxy, redirects, the head of the response or a time limit can
+    /// fail of: see [`ErrorKind`]. Each has the phase in which it happened. A response with an error status is no error.
     pub fn send(self) -> impl Future<Output = Result<Response>> {
         request::send(self)
     }

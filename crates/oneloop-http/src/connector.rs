@@ -34,8 +34,8 @@ pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// Turns names into addresses.
 pub trait Resolve {
-    /// The addresses of `host` in the order in which they should be tried. An empty list is an error of the caller's
-    /// wording.
+    /// The addresses of `host` in the order in which they should be tried. An empty list fails the request, with a
+    /// sentence of the session's own (detail `no-data`).
     fn resolve<'a>(&'a self, host: &'a str, family: Family) -> LocalBoxFuture<'a, Result<Resolved>>;
 }
 

@@ -71,7 +71,11 @@ impl Response {
         Ref::map(self.exchange().hops(), |hops| hops.split_last().map_or(&[][..], |(_, before)| before))
     }
 
-    /// The next piece of the body as it came, `None` at its end. Cancellation-safe: nothing is lost.
+    /// The next piece of the body as it came, `None` at its end. Cancellation safe: nothing is lost.
+    ///
+    /// # Errors
+    /// The connection broke (`receive`); the body is cut short, faulty, too large or wrongly encoded
+    /// (`truncated-body`, `protocol`, `too-large`, `decode`); the request's time is over (`timeout`); a cancellation.
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
         if self.incoming.early().is_empty() && !self.incoming.is_done() {
             let deadline = self.deadline;
@@ -83,7 +87,11 @@ impl Response {
     }
 
     /// Reads the rest of the body, lending each piece to `sink` from the buffer into which it was read. Gives the
-    /// number of bytes. Use this to count, hash or search a body without keeping it.
+    /// number of bytes. Use this to count, hash or search a body without keeping it. Cancellation safe for what `sink`
+    /// gets: a later call goes on where this one was; only the number is lost.
+    ///
+    /// # Errors
+    /// As [`chunk`](Self::chunk).
     pub async fn read_with(&mut self, mut sink: impl FnMut(&[u8])) -> Result<u64> {
         let early = std::mem::take(self.incoming.early());
         let mut count = early.len() as u64;
@@ -104,6 +112,10 @@ impl Response {
     }
 
     /// The rest of the body. Bounded by [`Limits::max_body_bytes`](crate::proto::Limits): more is the error `too-large`.
+    /// Not cancellation safe: what had been read is lost.
+    ///
+    /// # Errors
+    /// As [`chunk`](Self::chunk).
     pub async fn read(&mut self) -> Result<Vec<u8>> {
         let mut body = std::mem::take(self.incoming.early());
         if !self.incoming.is_done() {
@@ -117,7 +129,10 @@ impl Response {
         Ok(body)
     }
 
-    /// The rest of the body as text. An error of kind `decode` if it is not UTF-8.
+    /// The rest of the body as text. Not cancellation safe: what had been read is lost.
+    ///
+    /// # Errors
+    /// As [`chunk`](Self::chunk), and `decode` if it is not UTF-8.
     pub async fn text(&mut self) -> Result<String> {
         let body = self.read().await?;
         String::from_utf8(body).map_err(|error| {

@@ -25,7 +25,7 @@ pub(crate) struct Lag {
     since: Cell<Option<Instant>>,
     /// The end of the latest step.
     worked_until: Cell<Option<Instant>>,
-    /// For so long may a socket have been ready before the selector returned.
+    /// How long a socket may have been ready, at most, before the selector returned.
     before: Cell<Duration>,
     /// The longest part of a turn that a step has waited for since somebody asked.
     worst: Cell<Duration>,

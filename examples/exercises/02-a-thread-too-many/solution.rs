@@ -6,5 +6,5 @@ use oneloop::{Error, Result};
 use oneloop_http::resolver::{Family, Resolver};
 
 pub async fn addresses(host: &str) -> Result<Vec<IpAddr>> {
-    Resolver::system().resolve(host, Family::Any).await.map_err(Error::other)
+    Resolver::system().addresses(host, Family::Any).await.map_err(Error::other)
 }

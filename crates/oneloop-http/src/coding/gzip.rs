@@ -181,7 +181,8 @@ impl Coding for Gzip {
     }
 
     fn finish(&mut self) -> Result<(), Flaw> {
-        // Between two members; the first one was whole, or `begun` would have been false or another state reached.
+        // Between two members. The first one was whole: a body without a byte is not asked, and one with any has left
+        // this state until its member ends.
         if self.state == State::Fixed(0) { Ok(()) } else { Err(Flaw::Truncated) }
     }
 }

@@ -3,7 +3,7 @@
 //! `getaddrinfo` blocks, so asyncio and .NET call it on a pool of threads. This resolver reads the
 //! same two files, asks the same servers and awaits their answers like any other bytes.
 //!
-//! Reading order: [`Resolver::resolve`] here; `names.rs` and `hosts.rs` for what is known without
+//! Reading order: [`Resolver::addresses`] here; `names.rs` and `hosts.rs` for what is known without
 //! asking; `config.rs` (resolv.conf); `lookup.rs` for which question goes where; `exchange.rs` for
 //! one question to one server; `cache.rs` for what need not be asked again; `message.rs` and `shape.rs` for the bytes. Neighbour: the connector.
 //!
@@ -81,9 +81,9 @@ impl Family {
 /// use oneloop_http::resolver::{Family, ResolveErrorKind, Resolver};
 /// oneloop::run(async {
 ///     let resolver = Resolver::system();
-///     let addresses = resolver.resolve("localhost", Family::V4).await.map_err(oneloop::Error::other)?;
+///     let addresses = resolver.addresses("localhost", Family::V4).await.map_err(oneloop::Error::other)?;
 ///     assert_eq!(addresses, [std::net::Ipv4Addr::LOCALHOST]);
-///     let error = resolver.resolve("nothing.invalid", Family::Any).await.unwrap_err();
+///     let error = resolver.addresses("nothing.invalid", Family::Any).await.unwrap_err();
 ///     assert_eq!(error.kind(), ResolveErrorKind::NxDomain);
 ///     Ok(())
 /// })
@@ -166,15 +166,15 @@ impl Resolver {
     /// file, if it has an address of the family; the name servers.
     ///
     /// Waiting is bounded by resolv.conf's `timeout` and `attempts`, for each server and name; wrap
-    /// the call in [`oneloop::wait_for`] for a deadline. Dropping the future closes its sockets.
+    /// the call in [`oneloop::wait_for`] for a deadline. Cancellation safe: dropping the future closes its sockets.
     ///
     /// # Errors
     /// A [`ResolveError`], whose kind says which of the things that can go wrong did.
-    pub async fn resolve(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, ResolveError> {
+    pub async fn addresses(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, ResolveError> {
         self.look_up(host, family).await.map(|resolved| resolved.addresses)
     }
 
-    /// As [`resolve`](Self::resolve), and says whether the addresses were known from an earlier answer.
+    /// As [`addresses`](Self::addresses), and says whether the addresses were known from an earlier answer.
     pub async fn look_up(&self, host: &str, family: Family) -> Result<Resolved, ResolveError> {
         self.refresh();
         match self.resolve_locally(host, family) {

@@ -320,7 +320,7 @@ impl Drop for Leaving {
     }
 }
 
-/// The arguments go in reverse: the listening socket is closed before its end is told.
+/// Arguments are dropped from the last to the first: the listening socket is closed before `accepting` tells the end.
 async fn accept(
     accepting: Leaving,
     options: Options,

@@ -236,7 +236,7 @@ impl TlsSession {
                     true
                 }
                 ConnectionState::TransmitTlsData(transmit) => {
-                    transmit.done(); // it stands in `out`, which the wire sends before it reads again
+                    transmit.done(); // it stands in `out`, which the wire sends before it waits
                     true
                 }
                 ConnectionState::ReadTraffic(mut traffic) => {

@@ -10,10 +10,10 @@ fn both_families_are_asked_and_ipv6_comes_first() {
     run(async {
         let server = NameServer::start(|asked| vec![Send(asked.address(1))])?;
         let resolver = server.resolver();
-        assert_eq!(texts(resolver.resolve("www.example", Family::Any).await), BOTH);
+        assert_eq!(texts(resolver.addresses("www.example", Family::Any).await), BOTH);
         assert_eq!(server.names(), ["www.example"; 2]);
-        assert_eq!(texts(resolver.resolve("www.example.", Family::V4).await), BOTH[1..]);
-        assert_eq!(texts(resolver.resolve("WWW.example", Family::V6).await), BOTH[..1]);
+        assert_eq!(texts(resolver.addresses("www.example.", Family::V4).await), BOTH[1..]);
+        assert_eq!(texts(resolver.addresses("WWW.example", Family::V6).await), BOTH[..1]);
         let asked = server.asked.borrow();
         assert_eq!(asked.len(), 4);
         assert_eq!((asked[2].kind, asked[3].kind), (A, AAAA));
@@ -28,7 +28,7 @@ fn every_query_has_a_fresh_port_and_id() {
         let server = NameServer::start(|asked| vec![Send(asked.address(1))])?;
         let resolver = server.resolver();
         for _ in 0..16 {
-            resolver.resolve("www.example", Family::Any).await.unwrap();
+            resolver.addresses("www.example", Family::Any).await.unwrap();
         }
         let asked = server.asked.borrow();
         let ids: HashSet<u16> = asked.iter().map(|asked| asked.id).collect();
@@ -44,7 +44,7 @@ fn what_is_known_without_asking_asks_nobody() {
     run(async {
         let server = NameServer::start(|asked| vec![Send(asked.address(9))])?;
         let resolver = resolver_of([server.address]).host("Known.example", "192.0.2.7".parse().unwrap()).build();
-        let resolve = async |host, family| resolver.resolve(host, family).await;
+        let resolve = async |host, family| resolver.addresses(host, family).await;
         assert_eq!(texts(resolve("localhost", Family::Any).await), ["::1", "127.0.0.1"]);
         assert_eq!(texts(resolve("a.LocalHost.", Family::V4).await), ["127.0.0.1"]);
         assert_eq!(kind(resolve("some.invalid", Family::Any).await), ResolveErrorKind::NxDomain);
@@ -71,12 +71,12 @@ fn both_files_are_read_once() {
         fs::write(&conf, "search one.example\n").unwrap();
         let files = Resolver::builder().hosts_path(&hosts).resolv_conf_path(&conf);
         let resolver = files.servers([server.address]).build();
-        assert_eq!(texts(resolver.resolve("WEB", Family::Any).await), BOTH);
-        resolver.resolve("short", Family::V4).await.unwrap();
+        assert_eq!(texts(resolver.addresses("WEB", Family::Any).await), BOTH);
+        resolver.addresses("short", Family::V4).await.unwrap();
         fs::remove_file(&hosts).unwrap();
         fs::remove_file(&conf).unwrap();
-        assert_eq!(texts(resolver.clone().resolve("web", Family::Any).await), BOTH);
-        resolver.resolve("other", Family::V4).await.unwrap();
+        assert_eq!(texts(resolver.clone().addresses("web", Family::Any).await), BOTH);
+        resolver.addresses("other", Family::V4).await.unwrap();
         assert_eq!(server.names(), ["other.one.example", "short.one.example"]);
         Ok(())
     });
@@ -102,7 +102,7 @@ fn spoofed_answers_are_ignored_and_waiting_goes_on() {
                 Send(asked.address(1)),
             ]
         })?;
-        assert_eq!(texts(server.resolver().resolve("www.example", Family::Any).await), BOTH);
+        assert_eq!(texts(server.resolver().addresses("www.example", Family::Any).await), BOTH);
         assert_eq!(server.asked.borrow().len(), 2);
         Ok(())
     });
@@ -122,7 +122,7 @@ fn a_flood_of_wrong_answers_leads_to_tcp() {
             };
             (1..64).map(guess).collect()
         })?;
-        assert_eq!(texts(server.resolver().resolve("www.example", Family::V4).await), BOTH[1..]);
+        assert_eq!(texts(server.resolver().addresses("www.example", Family::V4).await), BOTH[1..]);
         Ok(())
     });
 }
@@ -134,7 +134,7 @@ fn truncation_leads_to_tcp_at_the_same_server() {
             true => vec![Send(asked.address(1))],
             false => vec![Send(asked.reply(TRUNCATED, &[]))],
         })?;
-        assert_eq!(texts(server.resolver().resolve("www.example", Family::Any).await), BOTH);
+        assert_eq!(texts(server.resolver().addresses("www.example", Family::Any).await), BOTH);
         let asked = server.asked.borrow();
         assert_eq!(asked.iter().filter(|asked| asked.tcp).count(), 2);
         assert_eq!(asked.len(), 4);
@@ -149,7 +149,7 @@ fn a_message_longer_than_offered_is_asked_for_over_tcp() {
             let data = [192, 0, 2, 1];
             vec![Send(asked.reply(0, &[(A, &data[..]); 100]))]
         })?;
-        assert_eq!(texts(server.resolver().resolve("www.example", Family::V4).await), BOTH[1..]);
+        assert_eq!(texts(server.resolver().addresses("www.example", Family::V4).await), BOTH[1..]);
         assert!(server.asked.borrow()[1].tcp);
         Ok(())
     });
@@ -160,7 +160,7 @@ fn use_vc_means_tcp_from_the_start() {
     run(async {
         let server = NameServer::start(|asked| vec![Send(asked.address(1))])?;
         let resolver = resolver_of([server.address]).use_tcp(true).build();
-        assert_eq!(texts(resolver.resolve("www.example", Family::Any).await), BOTH);
+        assert_eq!(texts(resolver.addresses("www.example", Family::Any).await), BOTH);
         assert!(server.asked.borrow().iter().all(|asked| asked.tcp));
         Ok(())
     });
@@ -177,7 +177,7 @@ fn a_format_error_that_counts_an_opt_record_which_it_does_not_hold_is_understood
             }
             false => vec![Send(asked.address(1))],
         })?;
-        assert_eq!(texts(server.resolver().resolve("www.example", Family::V4).await), ["192.0.2.1"]);
+        assert_eq!(texts(server.resolver().addresses("www.example", Family::V4).await), ["192.0.2.1"]);
         Ok(())
     });
 }
@@ -189,10 +189,10 @@ fn a_server_without_edns_is_asked_once_without_it() {
             true => vec![Send(asked.reply(FORMERR, &[]))],
             false => vec![Send(asked.address(1))],
         })?;
-        assert_eq!(texts(server.resolver().resolve("www.example", Family::V4).await), BOTH[1..]);
+        assert_eq!(texts(server.resolver().addresses("www.example", Family::V4).await), BOTH[1..]);
         let never = NameServer::start(|asked| vec![Send(asked.reply(FORMERR, &[]))])?;
         let resolver = resolver_of([never.address]).attempts(1).build();
-        assert_eq!(kind(resolver.resolve("www.example", Family::V4).await), ResolveErrorKind::ServFail);
+        assert_eq!(kind(resolver.addresses("www.example", Family::V4).await), ResolveErrorKind::ServFail);
         assert_eq!(never.asked.borrow().len(), 2);
         Ok(())
     });
@@ -207,7 +207,7 @@ fn a_server_on_ipv6_is_asked_from_ipv6() {
         };
         let resolver = resolver_of([socket.local_addr()?]).build();
         drop(create_task(answer_udp(socket.into(), Rc::new(|asked| vec![Send(asked.address(1))]), Log::default())));
-        assert_eq!(texts(resolver.resolve("www.example", Family::Any).await), BOTH);
+        assert_eq!(texts(resolver.addresses("www.example", Family::Any).await), BOTH);
         Ok(())
     });
 }

@@ -68,8 +68,8 @@ fn negative_answers_hold_as_long_as_their_soa_says() {
         })?;
         let resolver = cached_resolver(&server);
         for _ in 0..3 {
-            assert_eq!(kind(resolver.resolve("gone.example", Family::V4).await), ResolveErrorKind::NxDomain);
-            assert_eq!(kind(resolver.resolve("empty.example", Family::V6).await), ResolveErrorKind::NoData);
+            assert_eq!(kind(resolver.addresses("gone.example", Family::V4).await), ResolveErrorKind::NxDomain);
+            assert_eq!(kind(resolver.addresses("empty.example", Family::V6).await), ResolveErrorKind::NoData);
         }
         assert_eq!(server.names(), ["empty.example", "gone.example"]);
         Ok(())
@@ -86,7 +86,7 @@ fn a_name_has_one_query_in_flight_and_a_cancelled_asker_is_replaced() {
         let resolver = cached_resolver(&server);
         let start = |name: &'static str| {
             let resolver = resolver.clone();
-            create_task(async move { Ok(resolver.resolve(name, Family::V4).await) })
+            create_task(async move { Ok(resolver.addresses(name, Family::V4).await) })
         };
         // Even an answer that may not be kept serves all who wait for it.
         let tasks: Vec<_> = (0..50).map(|_| start("www.example")).collect();
@@ -121,11 +121,11 @@ fn the_files_are_read_again_only_where_that_is_asked_for_and_when_they_have_chan
         let files = |builder: Builder| builder.hosts_path(&path).resolv_conf_path("/nowhere/resolv.conf").build();
         let (once, again) = (files(Resolver::builder()), files(Resolver::builder().reread(Duration::ZERO)));
         for resolver in [&once, &again] {
-            assert_eq!(texts(resolver.resolve("web.example", Family::V4).await), ["192.0.2.1"]);
+            assert_eq!(texts(resolver.addresses("web.example", Family::V4).await), ["192.0.2.1"]);
         }
         std::fs::write(&path, "192.0.2.22 web.example\n").unwrap();
-        assert_eq!(texts(once.resolve("web.example", Family::V4).await), ["192.0.2.1"]);
-        assert_eq!(texts(again.resolve("web.example", Family::V4).await), ["192.0.2.22"]);
+        assert_eq!(texts(once.addresses("web.example", Family::V4).await), ["192.0.2.1"]);
+        assert_eq!(texts(again.addresses("web.example", Family::V4).await), ["192.0.2.22"]);
         std::fs::remove_file(&path).unwrap();
         Ok(())
     });
@@ -141,9 +141,9 @@ fn names_that_look_the_same_as_text_do_not_share_an_answer() {
             _ => vec![Send(asked.address(1))],
         })?;
         let resolver = cached_resolver(&server);
-        assert_eq!(kind(resolver.resolve("evil.example", Family::V4).await), ResolveErrorKind::NxDomain);
+        assert_eq!(kind(resolver.addresses("evil.example", Family::V4).await), ResolveErrorKind::NxDomain);
         for name in [r"a\.b\.c", "a.b.c"] {
-            assert_eq!(texts(resolver.resolve(name, Family::V4).await), ["192.0.2.1"], "{name}");
+            assert_eq!(texts(resolver.addresses(name, Family::V4).await), ["192.0.2.1"], "{name}");
         }
         Ok(())
     });
@@ -168,16 +168,16 @@ fn what_the_old_servers_say_after_the_files_have_changed_is_not_kept() {
         let resolver = builder.build();
         let early = {
             let resolver = resolver.clone();
-            create_task(async move { Ok(resolver.resolve("www.example", Family::V4).await) })
+            create_task(async move { Ok(resolver.addresses("www.example", Family::V4).await) })
         };
         server.was_asked(1).await?;
         std::fs::write(&path, "# changed, and longer\n").unwrap();
-        assert_eq!(texts(resolver.resolve("www.example", Family::V4).await), ["192.0.2.2"], "it asks for itself");
+        assert_eq!(texts(resolver.addresses("www.example", Family::V4).await), ["192.0.2.2"], "it asks for itself");
         let client = server.asked.borrow()[0].from;
         let late = answer.take().unwrap();
         server.say(&late, client).await?;
         assert_eq!(texts(early.await?), ["192.0.2.1"]);
-        assert_eq!(texts(resolver.resolve("www.example", Family::V4).await), ["192.0.2.2"]);
+        assert_eq!(texts(resolver.addresses("www.example", Family::V4).await), ["192.0.2.2"]);
         std::fs::remove_file(&path).unwrap();
         Ok(())
     });

@@ -101,7 +101,7 @@ async fn two_look_up_and_one_leaves(server: &NameServer, turns: u32, leaver: usi
     let resolver = resolver_of([server.address]).cache(10).build();
     let start = || {
         let resolver = resolver.clone();
-        create_task(async move { Ok(resolver.resolve("www.example", Family::Any).await) })
+        create_task(async move { Ok(resolver.addresses("www.example", Family::Any).await) })
     };
     let mut tasks = vec![start(), start()];
     for _ in 0..turns {

@@ -13,7 +13,7 @@ fn cancellation_ends_everything_at_once_and_closes_the_sockets() {
         let (first, second) =
             (NameServer::start(|_| vec![])?, NameServer::start(|asked| vec![Send(asked.address(1))])?);
         let resolver = resolver_of([first.address, second.address]).search(["one.example"]).build();
-        let task = create_task(async move { Ok(resolver.resolve("www.example", Family::Any).await) });
+        let task = create_task(async move { Ok(resolver.addresses("www.example", Family::Any).await) });
         first.was_asked(2).await?;
         assert!(!first.asked.borrow().iter().any(is_closed));
         assert!(task.cancel());
@@ -31,7 +31,7 @@ fn cancellation_closes_a_tcp_connection() {
     run(async {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let resolver = resolver_of([listener.local_addr()?]).use_tcp(true).build();
-        let task = create_task(async move { Ok(resolver.resolve("www.example", Family::V4).await) });
+        let task = create_task(async move { Ok(resolver.addresses("www.example", Family::V4).await) });
         let (mut stream, _) = listener.accept().await?;
         let mut bytes = [0; 64];
         assert!(stream.read(&mut bytes).await? > 0);
@@ -48,7 +48,7 @@ fn dropping_a_lookup_closes_its_sockets() {
         let server = NameServer::start(|_| vec![])?;
         let resolver = server.resolver();
         {
-            let mut lookup = std::pin::pin!(resolver.resolve("www.example", Family::Any));
+            let mut lookup = std::pin::pin!(resolver.addresses("www.example", Family::Any));
             while server.asked.borrow().len() < 2 {
                 let waiting = std::future::poll_fn(|cx| std::task::Poll::Ready(lookup.as_mut().poll(cx).is_pending()));
                 assert!(waiting.await);
@@ -66,7 +66,7 @@ fn the_callers_deadline_ends_it() {
     run(async {
         let server = NameServer::start(|_| vec![])?;
         let resolver = server.resolver();
-        let outcome = oneloop::wait_for(SOON, resolver.resolve("www.example", Family::Any)).await;
+        let outcome = oneloop::wait_for(SOON, resolver.addresses("www.example", Family::Any)).await;
         let error = outcome.unwrap_err();
         assert!(error.is_timeout() && error.loop_error().is_some(), "{error}");
         assert!(server.asked.borrow().len() <= 2, "no further server, name or attempt");

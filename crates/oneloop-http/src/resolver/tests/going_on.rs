@@ -23,12 +23,12 @@ fn failures_have_different_kinds() {
             ("silent.example", ResolveErrorKind::Timeout),
         ] {
             let resolver = if expected == ResolveErrorKind::Timeout { &hasty } else { &patient };
-            let error = resolver.resolve(name, Family::Any).await.unwrap_err();
+            let error = resolver.addresses(name, Family::Any).await.unwrap_err();
             assert_eq!(error.kind(), expected, "{error}");
             assert!(error.host() == name && error.to_string().contains(name), "{error}");
         }
         let nobody = resolver_of([]).build();
-        assert_eq!(kind(nobody.resolve("www.example", Family::Any).await), ResolveErrorKind::NoServers);
+        assert_eq!(kind(nobody.addresses("www.example", Family::Any).await), ResolveErrorKind::NoServers);
         Ok(())
     });
 }
@@ -44,7 +44,7 @@ fn the_next_server_is_asked_when_one_fails() {
         for answer in answers {
             let (bad, good) = (NameServer::start(answer)?, NameServer::start(|asked| vec![Send(asked.address(1))])?);
             let resolver = resolver_of([bad.address, good.address]).timeout(LATER).build();
-            assert_eq!(texts(resolver.resolve("www.example", Family::Any).await), BOTH);
+            assert_eq!(texts(resolver.addresses("www.example", Family::Any).await), BOTH);
             assert_eq!((bad.asked.borrow().len(), good.asked.borrow().len()), (2, 2));
         }
         Ok(())
@@ -57,7 +57,7 @@ fn a_name_that_does_not_exist_is_no_reason_to_ask_another_server() {
         let first = NameServer::start(|asked| vec![Send(asked.reply(NXDOMAIN, &[]))])?;
         let second = NameServer::start(|asked| vec![Send(asked.address(1))])?;
         let resolver = resolver_of([first.address, second.address]).build();
-        assert_eq!(kind(resolver.resolve("www.example", Family::V4).await), ResolveErrorKind::NxDomain);
+        assert_eq!(kind(resolver.addresses("www.example", Family::V4).await), ResolveErrorKind::NxDomain);
         assert_eq!((first.asked.borrow().len(), second.asked.borrow().len()), (1, 0));
         Ok(())
     });
@@ -68,10 +68,10 @@ fn a_server_that_is_not_there_is_unreachable_at_once() {
     run(async {
         let gone = UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?.local_addr()?;
         let resolver = resolver_of([gone]).build();
-        assert_eq!(kind(resolver.resolve("www.example", Family::Any).await), ResolveErrorKind::Unreachable);
+        assert_eq!(kind(resolver.addresses("www.example", Family::Any).await), ResolveErrorKind::Unreachable);
         let server = NameServer::start(|asked| vec![Send(asked.address(1))])?;
         let resolver = resolver_of([gone, server.address]).build();
-        assert_eq!(texts(resolver.resolve("www.example", Family::Any).await), BOTH);
+        assert_eq!(texts(resolver.addresses("www.example", Family::Any).await), BOTH);
         Ok(())
     });
 }
@@ -83,7 +83,7 @@ fn rotate_begins_with_the_next_server_each_time() {
         let (one, two) = (start()?, start()?);
         let resolver = resolver_of([one.address, two.address]).rotate(true).build();
         for _ in 0..4 {
-            resolver.resolve("www.example", Family::V4).await.unwrap();
+            resolver.addresses("www.example", Family::V4).await.unwrap();
         }
         assert_eq!((one.asked.borrow().len(), two.asked.borrow().len()), (2, 2));
         Ok(())
@@ -95,7 +95,7 @@ fn attempts_are_counted() {
     run(async {
         let server = NameServer::start(|asked| vec![Send(asked.reply(SERVFAIL, &[]))])?;
         let resolver = resolver_of([server.address]).attempts(3).build();
-        assert_eq!(kind(resolver.resolve("www.example", Family::V4).await), ResolveErrorKind::ServFail);
+        assert_eq!(kind(resolver.addresses("www.example", Family::V4).await), ResolveErrorKind::ServFail);
         assert_eq!(server.asked.borrow().len(), 3);
         Ok(())
     });
@@ -118,7 +118,7 @@ fn one_family_failing_or_silent_does_not_fail_the_other() {
                 let left = if silent == A { &BOTH[..1] } else { &BOTH[1..] };
                 // Half a minute for each server: RFC 8305's delay is what ends the waiting.
                 let resolver = resolver_of([server.address]).resolution_delay(RESOLUTION_DELAY).build();
-                assert_eq!(texts(resolver.resolve("www.example", Family::Any).await), left);
+                assert_eq!(texts(resolver.addresses("www.example", Family::Any).await), left);
             }
         }
         Ok(())
@@ -135,14 +135,14 @@ fn the_search_list_is_gone_through() {
             _ => vec![Send(asked.reply(NXDOMAIN, &[]))],
         })?;
         let resolver = resolver_of([server.address]).search(["one.example", "two.example."]).attempts(1).build();
-        assert_eq!(texts(resolver.resolve("web", Family::V4).await), BOTH[1..]);
+        assert_eq!(texts(resolver.addresses("web", Family::V4).await), BOTH[1..]);
         assert_eq!(server.names(), ["web.one.example", "web.two.example"]);
         server.asked.borrow_mut().clear();
-        assert_eq!(kind(resolver.resolve("web.", Family::V4).await), ResolveErrorKind::NxDomain);
+        assert_eq!(kind(resolver.addresses("web.", Family::V4).await), ResolveErrorKind::NxDomain);
         assert_eq!(server.names(), ["web"]);
         server.asked.borrow_mut().clear();
         // A server that refuses one name is not asked for the others.
-        assert_eq!(kind(resolver.resolve("dead", Family::V4).await), ResolveErrorKind::Refused);
+        assert_eq!(kind(resolver.addresses("dead", Family::V4).await), ResolveErrorKind::Refused);
         assert_eq!(server.names(), ["dead.one.example"]);
         Ok(())
     });
@@ -159,9 +159,9 @@ fn aliases_across_answers_are_followed_and_end() {
             _ => vec![Send(asked.reply(0, &[(CNAME, b"\x04tick\x07example\x00")]))],
         })?;
         let resolver = server.resolver();
-        assert_eq!(texts(resolver.resolve("www.example", Family::Any).await), BOTH);
+        assert_eq!(texts(resolver.addresses("www.example", Family::Any).await), BOTH);
         assert_eq!(server.names(), ["b.example", "b.example", "www.example", "www.example"]);
-        assert_eq!(kind(resolver.resolve("tick.example", Family::V4).await), ResolveErrorKind::Malformed);
+        assert_eq!(kind(resolver.addresses("tick.example", Family::V4).await), ResolveErrorKind::Malformed);
         Ok(())
     });
 }
@@ -178,7 +178,7 @@ fn the_name_that_an_alias_leads_to_is_told_when_it_is_the_one_that_is_missing() 
             _ => vec![Send(asked.reply(0, &[]))],
         })?;
         let resolver = server.resolver();
-        let sentence = async |name, family| resolver.resolve(name, family).await.unwrap_err().to_string();
+        let sentence = async |name, family| resolver.addresses(name, family).await.unwrap_err().to_string();
         for name in ["at-once.example", "later.example"] {
             assert_eq!(
                 sentence(name, Family::Any).await,
@@ -205,7 +205,7 @@ fn an_error_without_its_question_is_the_servers_answer() {
                 vec![Send(header)]
             })?;
             // Half a minute for each server, which nobody waits for.
-            assert_eq!(kind(server.resolver().resolve("www.example", Family::Any).await), expected);
+            assert_eq!(kind(server.resolver().addresses("www.example", Family::Any).await), expected);
         }
         Ok(())
     });
@@ -227,7 +227,7 @@ fn a_tcp_server_that_closes_early_or_lies_about_the_length_is_an_error_of_that_s
         });
         let resolver = resolver_of([address]).use_tcp(true).attempts(1).build();
         for _ in 0..5 {
-            assert_eq!(kind(resolver.resolve("www.example", Family::V4).await), ResolveErrorKind::Malformed);
+            assert_eq!(kind(resolver.addresses("www.example", Family::V4).await), ResolveErrorKind::Malformed);
         }
         Ok(())
     });
@@ -248,14 +248,14 @@ fn options_of_resolv_conf_change_what_is_asked() {
         };
         let kinds = || server.asked.borrow_mut().drain(..).map(|asked| asked.kind).collect::<Vec<_>>();
         let resolver = with("options no-aaaa");
-        assert_eq!(texts(resolver.resolve("web.example", Family::Any).await), BOTH[1..]);
-        assert_eq!(kind(resolver.resolve("web.example", Family::V6).await), ResolveErrorKind::NoData);
+        assert_eq!(texts(resolver.addresses("web.example", Family::Any).await), BOTH[1..]);
+        assert_eq!(kind(resolver.addresses("web.example", Family::V6).await), ResolveErrorKind::NoData);
         assert_eq!(kinds(), [A]);
         let resolver = with("options single-request");
-        assert_eq!(texts(resolver.resolve("web.example", Family::Any).await), BOTH);
+        assert_eq!(texts(resolver.addresses("web.example", Family::Any).await), BOTH);
         assert_eq!(kinds(), [AAAA, A]);
         let resolver = with("options no-tld-query");
-        assert_eq!(kind(resolver.resolve("web", Family::V4).await), ResolveErrorKind::NxDomain);
+        assert_eq!(kind(resolver.addresses("web", Family::V4).await), ResolveErrorKind::NxDomain);
         assert!(kinds().is_empty());
         std::fs::remove_file(&path).unwrap();
         Ok(())
