@@ -224,7 +224,7 @@ impl Incoming {
         let Some(wire) = self.wire.take() else { return Ok(()) };
         if persistent && self.sent && self.session.0.keepalive {
             let (remote, number) = (self.remote, self.number);
-            let idle = Idle { wire, remote, number, since: self.parse.event_loop.time() };
+            let idle = Idle { wire, remote, number, since: self.parse.exchange.hop().clock.latest() };
             self.session.0.pool.borrow_mut().put(&self.url, idle);
             return Ok(());
         }

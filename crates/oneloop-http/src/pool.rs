@@ -7,7 +7,7 @@
 //!
 //! Counterparts: aiohttp's `BaseConnector._conns`, .NET's `HttpConnectionPool`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::task::Context;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ pub(crate) struct Idle {
 #[derive(Default)]
 pub(crate) struct Pool {
     /// A list that has become empty stays until the next sweep: most origins get their connection back.
-    idle: HashMap<Box<str>, Vec<Idle>>,
+    idle: BTreeMap<Box<str>, Vec<Idle>>,
     count: usize,
     /// When those that have outlived their time were last thrown away.
     swept: Option<Instant>,

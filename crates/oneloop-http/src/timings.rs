@@ -143,6 +143,11 @@ impl PhaseClock {
         Duration::from_nanos(self.mark)
     }
 
+    /// The moment of the latest event.
+    pub(crate) fn latest(&self) -> Instant {
+        self.started + self.total()
+    }
+
     /// When the clock was started.
     pub fn started(&self) -> Instant {
         self.started

@@ -87,7 +87,7 @@ impl Prober {
             // Handed on by reference: a future that is moved into another takes up room in both.
             let request = pin!(self.request(url, address, exchange));
             let request = pin!(oneloop::wait_for(limit, request));
-            self.stepped(event_loop, request, &mut lag).await
+            self.stepped(event_loop, begun.at, request, &mut lag).await
         };
         if result.is_err() {
             // The end of a response has stopped it already.
@@ -117,7 +117,7 @@ impl Prober {
         let begun = self.begin(event_loop, due);
         let mut lag = Duration::ZERO;
         let search = pin!(oneloop::wait_for(limit, self.session.resolve_for(url, self.method.clone(), exchange)));
-        match self.stepped(event_loop, search, &mut lag).await {
+        match self.stepped(event_loop, begun.at, search, &mut lag).await {
             Ok(addresses) => Ok(Ok(addresses)),
             Err(error) if error.is_cancelled() => Err(oneloop::Error::Cancelled),
             Err(error) => {
@@ -129,22 +129,26 @@ impl Prober {
     }
 
     fn begin(&self, event_loop: &LoopRef, due: Instant) -> Begun {
-        let queue = event_loop.time().saturating_duration_since(due);
-        Begun { queue, started_at: self.detailed.then(SystemTime::now) }
+        let at = event_loop.time();
+        Begun { at, queue: at.saturating_duration_since(due), started_at: self.detailed.then(SystemTime::now) }
     }
 
-    /// Awaits `work`, and adds to `lag` for how long, at most, this program itself has kept it waiting. `work` is within a
-    /// time limit, so that a timer is armed. (Not an `async fn`, which would keep its arguments twice.)
+    /// Awaits `work`, which begins now, at `begun`, and adds to `lag` for how long, at most, this program itself has kept it
+    /// waiting. `work` is within a time limit, so that a timer is armed. (Not an `async fn`, which would keep its arguments
+    /// twice.)
     fn stepped<'a, T>(
         &'a self,
         event_loop: &'a LoopRef,
+        begun: Instant,
         mut work: Pin<&'a mut impl Future<Output = T>>,
         lag: &'a mut Duration,
     ) -> impl Future<Output = T> {
         let mut stepped = None;
         poll_fn(move |cx| {
-            let (turn, now) = (event_loop.collected_at(), event_loop.time());
-            match stepped.replace(now) {
+            let (turn, before) = (event_loop.collected_at(), stepped);
+            let now = before.map_or(begun, |_| event_loop.time());
+            stepped = Some(now);
+            match before {
                 // No wake; it waited as `queue`.
                 None => self.lag.first_step(turn, now),
                 // For so long, at most, has this program itself kept it waiting: the time limit keeps a timer armed.
@@ -216,6 +220,7 @@ impl Prober {
 
 /// How a probe began.
 struct Begun {
+    at: Instant,
     queue: Duration,
     started_at: Option<SystemTime>,
 }
@@ -234,7 +239,7 @@ impl Begun {
             let secrets = escape::Secrets::new(escape::url_secrets(url.as_str()));
             Failure { message: secrets.hidden(&failure.message), ..failure }
         });
-        let Begun { queue, started_at } = self;
+        let Begun { queue, started_at, .. } = self;
         let mut outcome = Outcome { failure, hops: exchange.take(), started_at, queue, lag, body_sha256 };
         // The first step began a moment before the probe's clock did.
         outcome.lag = outcome.lag.min(outcome.total());
