@@ -1,13 +1,15 @@
-//! Museum: the borrow across a callback. `cargo museum borrowed_callback` shows the mended event, `cargo museum borrowed_callback bug`
-//! the fault.
+//! Museum: the borrow across a callback. `cargo museum borrowed_callback` shows the mended event, `cargo museum
+//! borrowed_callback bug` the fault.
 //!
-//! An event keeps its listeners in a list, and calls them while it holds the list. A listener that takes itself off, or adds
-//! another, reaches for the list that is held. A `RefCell` panics, a lock deadlocks, and a language without either walks a list that
-//! changes under its feet: C# throws "Collection was modified", and Python skips the neighbour of one that takes itself off.
+//! An event keeps its listeners in a list, and calls them while it holds the list. A listener that takes itself off, or
+//! adds another, reaches for the list that is held. A `RefCell` panics, a lock deadlocks, and a language without either
+//! walks a list that changes under its feet: C# throws "Collection was modified", and Python skips the neighbour of one
+//! that takes itself off.
 //!
-//! The rule: nothing is held while somebody else's code runs; and wakers, destructors and clones are somebody else's code, too. Take
-//! the list out, or copy it, then call. asyncio's futures queue their callbacks with `call_soon` and never call them in place. oneloop
-//! does the same, and has a test that re-enters the loop from each place where foreign code runs.
+//! The rule: nothing is held while somebody else's code runs; and wakers, destructors and clones are somebody else's
+//! code, too. Take the list out, or copy it, then call. asyncio's futures queue their callbacks with `call_soon` and
+//! never call them in place. oneloop does the same, and has a test that re-enters the loop from each place where
+//! foreign code runs.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

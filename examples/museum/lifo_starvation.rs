@@ -1,8 +1,9 @@
 //! Museum: the stack that should have been a queue. `cargo museum lifo_starvation` shows the mended loop, `cargo museum
 //! lifo_starvation bug` the fault.
 //!
-//! What was woken last is still warm in the cache, so a loop that steps it first is fast in every benchmark. But two tasks that
-//! play ping-pong wake each other for ever, each is always the last one woken, and a third never has its turn.
+//! What was woken last is still warm in the cache, so a loop that steps it first is fast in every benchmark. But two
+//! tasks that play ping-pong wake each other for ever, each is always the last one woken, and a third never has its
+//! turn.
 //!
 //! The rule: first come, first served. asyncio and oneloop have one queue, and take from its front. tokio has a slot for the
 //! task that was woken last, *and* a budget after which the slot is passed over; .NET's pool has a LIFO queue for each thread,

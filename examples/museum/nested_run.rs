@@ -1,8 +1,9 @@
 //! Museum: the nested run. `cargo museum nested_run` shows the loop that refuses, `cargo museum nested_run bug` the fault.
 //!
-//! Somewhere deep in plain code a result is needed, and it will only come from the loop; so the code runs the loop until it is
-//! there. But that code is itself a step of a task. Whatever waits for that task now waits for a step that can't end before the
-//! run inside it does. C#'s `.Result` on a thread with a message pump is this fault, and says nothing: the window just hangs.
+//! Somewhere deep in plain code a result is needed, and it will only come from the loop; so the code runs the loop
+//! until it is there. But that code is itself a step of a task. Whatever waits for that task now waits for a step that
+//! can't end before the run inside it does. C#'s `.Result` on a thread with a message pump is this fault, and says
+//! nothing: the window just hangs.
 //!
 //! The rule: a loop that runs knows it, and refuses a second run at once. asyncio raises "This event loop is already running";
 //! tokio panics when `block_on` is called inside a runtime; oneloop returns `Err(Runtime)` with asyncio's words.

@@ -1,4 +1,5 @@
-//! Museum: the turn without an end. `cargo museum no_snapshot` shows the mended loop, `cargo museum no_snapshot bug` the fault.
+//! Museum: the turn without an end. `cargo museum no_snapshot` shows the mended loop, `cargo museum no_snapshot bug`
+//! the fault.
 //!
 //! A loop runs what is ready until nothing is. Then a task that wakes itself, because it has more to do, is ready again before
 //! the turn has ended, and again; the loop never comes to its selector and its timers, and they might as well not exist.

@@ -1,14 +1,14 @@
-//! Museum: the number that was given twice. `cargo museum reused_descriptor` shows the mended loop, `cargo museum reused_descriptor
-//! bug` the fault.
+//! Museum: the number that was given twice. `cargo museum reused_descriptor` shows the mended loop, `cargo museum
+//! reused_descriptor bug` the fault.
 //!
-//! The kernel names a file with the smallest number that is free. A loop whose token is that number fetches a batch of events;
-//! the first callback closes a socket whose event comes later in the batch, and opens a new one, which gets the same number. Then
-//! the old event is delivered to the new socket: it is told that it can be read, and it can't.
+//! The kernel names a file with the smallest number that is free. A loop whose token is that number fetches a batch of
+//! events; the first callback closes a socket whose event comes later in the batch, and opens a new one, which gets the
+//! same number. Then the old event is delivered to the new socket: it is told that it can be read, and it can't.
 //!
-//! The rule: a token is never used twice. Here and in `selector.rs` it has a generation beside its number, and an event of an
-//! earlier generation is dropped. asyncio looks the number up when it dispatches, and is saved by levels: a wrong event costs a read
-//! that says `EAGAIN`. libuv sets a closed number to -1 in the batch that is being dispatched; .NET and tokio use a pointer or a slot
-//! that lives until the batch is over.
+//! The rule: a token is never used twice. Here and in `selector.rs` it has a generation beside its number, and an event
+//! of an earlier generation is dropped. asyncio looks the number up when it dispatches, and is saved by levels: a wrong
+//! event costs a read that says `EAGAIN`. libuv sets a closed number to -1 in the batch that is being dispatched; .NET
+//! and tokio use a pointer or a slot that lives until the batch is over.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
-//! Museum: the timer that spins. `cargo museum spinning_timer` shows the mended loop, `cargo museum spinning_timer bug` the fault.
+//! Museum: the timer that spins. `cargo museum spinning_timer` shows the mended loop, `cargo museum spinning_timer bug`
+//! the fault.
 //!
-//! The first timer is due in 1.4 ms, but the selector takes whole milliseconds. Cut down to 1, it returns too early; the timer is
-//! not due, 0.4 ms are left, cut down to 0: the selector returns at once, and again, and for 400 µs the processor runs at full speed
-//! to wait. Nobody sees it but the electricity bill: every timer fires in time.
+//! The first timer is due in 1.4 ms, but the selector takes whole milliseconds. Cut down to 1, it returns too early;
+//! the timer is not due, 0.4 ms are left, cut down to 0: the selector returns at once, and again, and for 400 µs the
+//! processor runs at full speed to wait. Nobody sees it but the electricity bill: every timer fires in time.
 //!
 //! The rule: round up. A timer may be late, never early, and a loop must not be awake without a reason. asyncio rounds up
 //! (`math.ceil(timeout * 1e3)`), mio does now, and Windows' own timers are coarser still. Some selectors take

@@ -74,7 +74,8 @@ impl Letter {
     }
 }
 
-/// The loop: a queue of the numbers of those who can go on. Nothing but a step wakes anybody here, so an empty queue is the end.
+/// The loop: a queue of the numbers of those who can go on. Nothing but a step wakes anybody here, so an empty queue is
+/// the end.
 fn run(tasks: Vec<(&str, Waiting)>) {
     let ready: Queue = Arc::new(Mutex::new((0..tasks.len()).collect()));
     let mut tasks: Vec<_> = tasks.into_iter().map(|(name, task)| (name, Some(task))).collect();

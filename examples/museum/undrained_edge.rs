@@ -1,13 +1,14 @@
-//! Museum: the edge that was not drained. `cargo museum undrained_edge` shows the mended reader, `cargo museum undrained_edge bug`
-//! the fault.
+//! Museum: the edge that was not drained. `cargo museum undrained_edge` shows the mended reader, `cargo museum
+//! undrained_edge bug` the fault.
 //!
 //! mio asks the kernel for edges (`EPOLLET`): it tells when bytes *come*, not that bytes *are there*. A reader that takes one
 //! buffer full after each event, and then waits for the next event, leaves the rest in the kernel, and no event ever speaks
 //! of it again. With short messages it works for years.
 //!
 //! The rule: after an edge, read until the kernel says `WouldBlock`, or remember that it has not said so yet. asyncio's
-//! selectors ask for levels: the event comes again while there is something to read, for the price of being told again in each
-//! turn. .NET's SocketAsyncEngine and tokio use edges as mio does, and keep a bit of readiness for each socket; so does `selector.rs` here.
+//! selectors ask for levels: the event comes again while there is something to read, for the price of being told again
+//! in each turn. .NET's SocketAsyncEngine and tokio use edges as mio does, and keep a bit of readiness for each socket;
+//! so does `selector.rs` here.
 
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};

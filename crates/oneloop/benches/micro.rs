@@ -1,9 +1,9 @@
 //! M1 to M6: what the loop itself costs, case by case, in the shapes that the peers have.
 //!
-//! `micro CASE COUNT [--poll-every N] [--connections N]` runs one case in a process of its own and prints
-//! `ns` on the processor a unit, the same by the `wall` clock, and for M5 the `bytes` a task. `cargo xtask bench` runs it beside tokio, smol and asyncio; by hand:
-//! `cargo bench -p oneloop --bench micro -- M1 1000000`. One idle socket is registered throughout, and the case runs as
-//! the main task of `run_until_complete`, with nothing compiled out.
+//! `micro CASE COUNT [--poll-every N] [--connections N]` runs one case in a process of its own and prints `ns` on the
+//! processor a unit, the same by the `wall` clock, and for M5 the `bytes` a task. `cargo xtask bench` runs it beside
+//! tokio, smol and asyncio; by hand: `cargo bench -p oneloop --bench micro -- M1 1000000`. One idle socket is
+//! registered throughout, and the case runs as the main task of `run_until_complete`, with nothing compiled out.
 
 #![forbid(unsafe_code)]
 

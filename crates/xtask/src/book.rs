@@ -1,9 +1,9 @@
 //! The book as a web site: mdBook builds it from the pages as they are.
 //!
-//! Job: check that the chapters have one form, that the table of contents has all, and that the site builds; and be mdBook's preprocessor,
-//! which sends links out of `docs/` to where the source is hosted, since the site has no source files. Neighbours:
-//! `docs/book.toml` names this; `ci` calls `check`. Invariant: a page needs nothing for the site that it would not have
-//! without it.
+//! Job: check that the chapters have one form, that the table of contents has all, and that the site builds; and be
+//! mdBook's preprocessor, which sends links out of `docs/` to where the source is hosted, since the site has no source
+//! files. Neighbours: `docs/book.toml` names this; `ci` calls `check`. Invariant: a page needs nothing for the site
+//! that it would not have without it.
 
 use std::io::Read;
 use std::process::Command;

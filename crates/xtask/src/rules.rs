@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::shell;
 
-/// A crate of ours, and what it must never depend on: `prober -> oneloop-http -> oneloop`, and sockets only below. What draws a
-/// run stands beside the client: `prober -> oneloop-trace -> oneloop`.
+/// A crate of ours, and what it must never depend on: `prober -> oneloop-http -> oneloop`, and sockets only below. What
+/// draws a run stands beside the client: `prober -> oneloop-trace -> oneloop`.
 const NEVER: [(&str, &[&str]); 4] = [
     ("oneloop", &["oneloop-http", "prober", "rustls", "httparse", "simple-dns", "http", "url"]),
     ("oneloop-http", &["prober", "mio"]),

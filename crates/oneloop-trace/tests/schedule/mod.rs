@@ -1,6 +1,7 @@
 //! Random schedules, recorded: what the pictures of a log are tried on.
 //!
-//! Neighbours: `schedules.rs` beside it; `random_tasks.rs` of `oneloop`'s tests has the tasks; the end-to-end tests, which try the page's fold on them in a browser.
+//! Neighbours: `schedules.rs` beside it; `random_tasks.rs` of `oneloop`'s tests has the tasks; the end-to-end tests,
+//! which try the page's fold on them in a browser.
 
 #[path = "../../../oneloop/tests/harness/random_tasks.rs"]
 mod random_tasks;

@@ -139,8 +139,8 @@ impl Core {
         }
     }
 
-    /// Runs a step of `task`, or a callback, neither of which lets a panic through. The observer is told of a step; in debug mode a slow one is logged. One
-    /// test for both, since every step comes by.
+    /// Runs a step of `task`, or a callback, neither of which lets a panic through. The observer is told of a step; in
+    /// debug mode a slow one is logged. One test for both, since every step comes by.
     #[inline]
     pub(crate) fn watched<R: Stepped>(&self, task: impl FnOnce() -> Option<TaskId>, run: impl FnOnce() -> R) -> R {
         if self.debug.looks.get() { self.watch(task(), run) } else { run() }

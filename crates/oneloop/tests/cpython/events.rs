@@ -97,7 +97,8 @@ fn a_waiter_goes_on_though_the_event_was_cleared_at_once() {
     .unwrap();
 }
 
-/// Between two runs, `set` queues its waiters where other calls of that moment stand. In CPython: `['soon', 'woken', 'later']`.
+/// Between two runs, `set` queues its waiters where other calls of that moment stand. In CPython: `['soon', 'woken',
+/// 'later']`.
 #[test]
 fn set_between_two_runs_keeps_its_place_in_the_queue() {
     let (event_loop, log) = (crate::harness::virtual_loop(), Log::default());

@@ -1,10 +1,10 @@
 //! `cargo xtask conformance-mutants`: do the tests of a rule notice when the rule is gone?
 //!
-//! Job: in a copy of the workspace, change the branch that holds one line of docs/conformance.md, run the tests that the
-//! line names, and see them fail. A rule whose test stays green is one that nothing holds.
-//! Neighbours: `table.rs` has the changes, `beyond.rs` those that no line of the page names; crates/oneloop-http/tests/conformance.rs checks that the tests exist.
-//! Invariants: the sources themselves are never touched; a change that does not compile or does not find its place is a
-//! failure too, so that the table cannot go stale in silence.
+//! Job: in a copy of the workspace, change the branch that holds one line of docs/conformance.md, run the tests that
+//! the line names, and see them fail. A rule whose test stays green is one that nothing holds. Neighbours: `table.rs`
+//! has the changes, `beyond.rs` those that no line of the page names; crates/oneloop-http/tests/conformance.rs checks
+//! that the tests exist. Invariants: the sources themselves are never touched; a change that does not compile or does
+//! not find its place is a failure too, so that the table cannot go stale in silence.
 
 mod beyond;
 mod table;
