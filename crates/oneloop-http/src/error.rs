@@ -9,8 +9,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io;
 
+use crate::lack::Lack;
 use crate::proto::{ProtoError, ProtoErrorKind};
 use crate::timings::Phase;
 
@@ -86,6 +86,9 @@ struct Inner {
     phase: Option<Phase>,
     /// True for the loop's own cancellation and for nothing else.
     cancelled: bool,
+    lack: Option<Lack>,
+    /// Where in the message the reason begins.
+    reason: usize,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -98,6 +101,8 @@ impl Error {
             message: message.into(),
             phase: None,
             cancelled: false,
+            lack: None,
+            reason: 0,
             source: None,
         }))
     }
@@ -138,6 +143,17 @@ impl Error {
         &self.0.message
     }
 
+    /// The last part of the sentence, which says why, without what it was about: of a URL that cannot be requested, what
+    /// is wrong with it. The whole sentence where it has no such part.
+    pub fn reason(&self) -> &str {
+        self.0.message.get(self.0.reason..).unwrap_or_default()
+    }
+
+    /// What this machine lacks, where that is why.
+    pub fn lack(&self) -> Option<Lack> {
+        self.0.lack
+    }
+
     /// The phase in which it happened; `None` when nothing had begun (a malformed URL).
     pub fn phase(&self) -> Option<Phase> {
         self.0.phase
@@ -152,9 +168,25 @@ impl Error {
     #[must_use]
     pub(crate) fn in_context(mut self, doing: impl fmt::Display) -> Error {
         if !self.0.cancelled {
-            self.0.message = format!("{doing}: {}", self.0.message);
+            let begun = format!("{doing}: ");
+            self.0.reason += begun.len();
+            self.0.message.insert_str(0, &begun);
         }
         self
+    }
+
+    /// Adds the reason to the sentence, which so far says what it is about.
+    #[must_use]
+    pub(crate) fn because(mut self, why: &str) -> Error {
+        self.0.message.push_str(": ");
+        self.0.reason = self.0.message.len();
+        self.0.message.push_str(why);
+        self
+    }
+
+    fn with_lack(mut self, lack: Lack) -> Error {
+        self.0.lack = Some(lack);
+        self.with_detail(lack.as_str())
     }
 
     /// Turns a failed operation of the loop into an error of `kind`. Cancellation and timeouts keep their own kind
@@ -164,9 +196,9 @@ impl Error {
             return error.into();
         }
         let io_kind = error.io_kind();
-        if let Some(lack) = local_lack(error.raw_os_error(), io_kind) {
-            let message = format!("{doing}: {error}; this machine has run out of {}", lack.1);
-            return Error::new(ErrorKind::Local, message).with_detail(lack.0).with_source(error);
+        if let Some(lack) = Lack::of(&error) {
+            let message = format!("{doing}: {error}; this machine has run out of {}", lack.what());
+            return Error::new(ErrorKind::Local, message).with_lack(lack).with_source(error);
         }
         let detail = match io_kind {
             Some(kind) => Cow::Owned(format!("{kind:?}")),
@@ -176,25 +208,13 @@ impl Error {
     }
 }
 
-/// The errno and what is lacking, if the error is a lack on this machine.
-fn local_lack(errno: Option<i32>, kind: Option<io::ErrorKind>) -> Option<(&'static str, &'static str)> {
-    const ENOBUFS: i32 = if cfg!(target_os = "macos") { 55 } else { 105 };
-    match errno {
-        Some(24) => Some(("EMFILE", "file descriptors for this process (see ulimit -n)")),
-        Some(23) => Some(("ENFILE", "file descriptors in the whole system")),
-        Some(ENOBUFS) => Some(("ENOBUFS", "buffer space")),
-        _ if kind == Some(io::ErrorKind::AddrNotAvailable) => Some(("EADDRNOTAVAIL", "local addresses and ports")),
-        _ => None,
-    }
-}
-
 impl Error {
     /// A response (or a request) that breaks HTTP.
     pub(crate) fn from_proto(error: ProtoError) -> Error {
-        let kind = match error.kind.class() {
-            "empty-reply" => ErrorKind::EmptyReply,
-            "truncated-body" => ErrorKind::TruncatedBody,
-            "too-large" => ErrorKind::TooLarge,
+        let kind = match error.kind {
+            ProtoErrorKind::EmptyReply => ErrorKind::EmptyReply,
+            ProtoErrorKind::TruncatedBody => ErrorKind::TruncatedBody,
+            ProtoErrorKind::HeadTooLarge | ProtoErrorKind::BodyTooLarge => ErrorKind::TooLarge,
             _ => ErrorKind::Protocol,
         };
         let message = match error.kind {
@@ -214,13 +234,14 @@ impl From<oneloop::Error> for Error {
     /// For `?` on the loop's own calls, and for `oneloop::timeout` around this crate's futures.
     fn from(error: oneloop::Error) -> Error {
         let io_kind = error.io_kind();
-        let lack = local_lack(error.raw_os_error(), io_kind);
+        let lack = Lack::of(&error);
         let mut made = if error.is_cancelled() {
             Error::new(ErrorKind::Interrupted, "the request was cancelled")
         } else if error.is_timeout() {
             Error::new(ErrorKind::Timeout, "the request did not finish within its time limit")
-        } else if let Some((errno, what)) = lack {
-            Error::new(ErrorKind::Local, format!("{error}; this machine has run out of {what}")).with_detail(errno)
+        } else if let Some(lack) = lack {
+            let message = format!("{error}; this machine has run out of {}", lack.what());
+            Error::new(ErrorKind::Local, message).with_lack(lack)
         } else if let Some(io_kind) = io_kind {
             Error::new(ErrorKind::Receive, error.to_string()).with_detail(format!("{io_kind:?}"))
         } else {

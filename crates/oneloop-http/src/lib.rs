@@ -27,6 +27,7 @@ mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 mod incoming;
+mod lack;
 mod network;
 mod overrides;
 mod pool;
@@ -48,6 +49,7 @@ pub use client::{ClientSession, IntoUrl, RequestBuilder};
 pub use connector::{Connect, LocalBoxFuture, Resolve};
 pub use error::{Error, ErrorKind, Result};
 pub use exchange::{Attempt, AttemptEnd, Exchange, Hop, TlsInfo};
+pub use lack::Lack;
 pub use network::Network;
 pub use overrides::{ConnectTo, ResolveOverride};
 pub use proxy::Proxy;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Attempt, AttemptEnd, Exchange};
+use crate::lack::Lack;
 use crate::resolver::Family;
 use crate::wire::Io;
 
@@ -255,7 +256,7 @@ pub(crate) fn could_not_connect(error: oneloop::Error, remote: SocketAddr) -> Er
 
 /// Whether the next address is not to be tried: the caller wants nothing more, or this machine would fail alike.
 fn ends_all(error: &Error) -> bool {
-    error.is_cancelled() || matches!(error.detail(), "EMFILE" | "ENFILE" | "ENOBUFS")
+    error.is_cancelled() || error.lack().is_some_and(|lack| lack != Lack::Addresses)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub fn parse_url(text: &str) -> Result<Url> {
 /// ```
 pub fn parse_url_near(text: &str, before: Option<&Url>) -> Result<Url> {
     let bad = |why: &str| {
-        Error::new(ErrorKind::BadUrl, format!("{:?} is not a URL that can be requested: {why}", shown(text)))
+        Error::new(ErrorKind::BadUrl, format!("{:?} is not a URL that can be requested", shown(text))).because(why)
     };
     let is_control = |byte: u8| byte.is_ascii_control() || byte == b' ';
     if text.bytes().any(is_control) || (!text.is_ascii() && text.chars().any(char::is_control)) {
@@ -65,8 +65,8 @@ fn path_within<'a>(text: &'a str, before: &Url) -> Option<&'a str> {
 /// The checks that a URL must pass however it was made (redirects resolve theirs by [`Url::join`]).
 pub(crate) fn check(url: &Url) -> Result<()> {
     let bad = |why: &str, detail: &'static str| {
-        let message = format!("{:?} is not a URL that can be requested: {why}", shown(url.as_str()));
-        Err(Error::new(ErrorKind::BadUrl, message).with_detail(detail))
+        let message = format!("{:?} is not a URL that can be requested", shown(url.as_str()));
+        Err(Error::new(ErrorKind::BadUrl, message).because(why).with_detail(detail))
     };
     if !matches!(url.scheme(), "http" | "https") {
         let (scheme, shown) = (url.scheme(), shown(url.as_str()));
@@ -261,5 +261,21 @@ mod tests {
         assert_eq!(credentials("http://u@a/").as_deref(), Some("Basic dTo="));
         // No escapes: a sign is no digit, and one digit is no octet. Each stays the text that it is.
         assert_eq!(credentials("http://u:%+1%1@a/"), Some(basic(b"u", b"%+1%1")));
+    }
+
+    #[test]
+    fn the_reason_is_the_sentence_without_the_url() {
+        for (text, reason) in [
+            ("http://a/requested: b", "it contains a space or a control character"),
+            ("http://a:0/", "port 0 cannot be connected to"),
+            ("http:a", "expected scheme://host, with forward slashes"),
+        ] {
+            let error = parse_url(text).unwrap_err();
+            assert_eq!(error.reason(), reason);
+            assert!(error.message().ends_with(&format!(" is not a URL that can be requested: {reason}")), "{error}");
+            assert_eq!(error.in_context("a list").reason(), reason);
+        }
+        let whole = parse_url("ftp://a/").unwrap_err();
+        assert_eq!(whole.reason(), whole.message());
     }
 }

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use oneloop::net::{AsyncReadExt, FdReader};
+use oneloop_http::Lack;
 use url::Url;
 
 use crate::cli::Source;
@@ -145,9 +146,8 @@ fn open(source: Source, size: &mut Size) -> Result<Opened, String> {
     Ok(Opened::List { name, file })
 }
 
-/// EMFILE or ENFILE: no descriptor left for this process, or in the whole system.
 fn lacks_descriptors(error: &oneloop::Error) -> bool {
-    matches!(error.raw_os_error(), Some(24 | 23))
+    Lack::of(error).is_some_and(Lack::is_of_descriptors)
 }
 
 /// A list that is being read.

@@ -108,12 +108,8 @@ fn parse_url(written: &str, before: Option<&Url>) -> Result<Url, Failure> {
         }
         None => oneloop_http::parse_url(&format!("http://{written}")),
     };
-    parsed.map_err(|error| {
-        // The line shows the URL already, so of the message only the reason is wanted.
-        let message = error.message();
-        let reason = message.rsplit_once("requested: ").map_or("it cannot be requested", |(_, reason)| reason);
-        bad_url(error.detail(), reason)
-    })
+    // The line shows the URL already, so of the message only the reason is wanted.
+    parsed.map_err(|error| bad_url(error.detail(), error.reason()))
 }
 
 /// The scheme, if `written` begins with one and `://`. The two that matter are told in any case of letters.

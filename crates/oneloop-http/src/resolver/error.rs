@@ -10,6 +10,8 @@
 use std::fmt;
 use std::io;
 
+use crate::lack::Lack;
+
 /// What went wrong, in one stable word ([`as_str`](Self::as_str)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -232,14 +234,10 @@ impl oneloop::LoopError for ResolveError {
 
 const NO_ADDRESS: io::ErrorKind = io::ErrorKind::AddrNotAvailable;
 
-/// Whether the fault is this machine's lack of something: descriptors, buffers, memory, ports. The
-/// numbers are those of Linux, the BSDs and macOS: std has no names for them.
+/// Whether the fault is this machine's lack of something: descriptors, buffers, memory, ports.
 fn is_local(error: &oneloop::Error) -> bool {
-    const ENFILE: i32 = 23;
-    const EMFILE: i32 = 24;
-    const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
-    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS))
-        || matches!(error.io_kind(), Some(NO_ADDRESS | io::ErrorKind::AddrInUse | io::ErrorKind::OutOfMemory))
+    let lacks_more = matches!(error.io_kind(), Some(io::ErrorKind::AddrInUse | io::ErrorKind::OutOfMemory));
+    Lack::of(error).is_some() || lacks_more
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use oneloop_http::Exchange;
+use oneloop_http::{Exchange, Lack};
 
 use super::engine::Engine;
 use crate::job::Job;
@@ -116,8 +116,6 @@ fn interrupted() -> Failure {
 
 /// Did this probe fail for want of a file descriptor, which says nothing of its server?
 fn lacks_descriptors(outcome: &Outcome) -> bool {
-    outcome
-        .failure
-        .as_ref()
-        .is_some_and(|failure| failure.kind == "local" && matches!(failure.detail.as_str(), "EMFILE" | "ENFILE"))
+    let failure = outcome.failure.as_ref().filter(|failure| failure.kind == "local");
+    failure.and_then(|failure| Lack::of_detail(&failure.detail)).is_some_and(Lack::is_of_descriptors)
 }
