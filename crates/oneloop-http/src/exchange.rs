@@ -55,19 +55,17 @@ impl Exchange {
 
     /// The time spent in `phase` over all hops; `None` when no hop reached it.
     pub fn phase(&self, phase: Phase) -> Option<Duration> {
-        self.0.borrow().iter().filter_map(|hop| hop.clock.phase(phase)).reduce(|a, b| a + b)
+        Hop::phase_of(&self.0.borrow(), phase)
     }
 
     /// From the start of the first hop to the end of the head of the last; `None` while the last has none.
     pub fn headers(&self) -> Option<Duration> {
-        let hops = self.0.borrow();
-        let (last, before) = hops.split_last()?;
-        Some(before.iter().map(|hop| hop.clock.total()).sum::<Duration>() + last.clock.headers()?)
+        Hop::headers_of(&self.0.borrow())
     }
 
     /// From the start to the latest event: exactly the sum of all phases of all hops.
     pub fn total(&self) -> Duration {
-        self.0.borrow().iter().map(|hop| hop.clock.total()).sum()
+        Hop::total_of(&self.0.borrow())
     }
 
     /// The phase that the last hop has reached: of a failed request, the one in which it failed.
@@ -173,6 +171,22 @@ impl Hop {
             decoded_bytes: None,
             redirect_url: None,
         }
+    }
+
+    /// The time spent in `phase` over all `hops` of a request; `None` when no hop reached it.
+    pub fn phase_of(hops: &[Hop], phase: Phase) -> Option<Duration> {
+        hops.iter().filter_map(|hop| hop.clock.phase(phase)).reduce(|sum, length| sum + length)
+    }
+
+    /// From the start of the first of `hops` to the end of the head of the last; `None` while the last has none.
+    pub fn headers_of(hops: &[Hop]) -> Option<Duration> {
+        let (last, before) = hops.split_last()?;
+        Some(Hop::total_of(before) + last.clock.headers()?)
+    }
+
+    /// From the start of the first of `hops` to the latest event: exactly the sum of all phases of all hops.
+    pub fn total_of(hops: &[Hop]) -> Duration {
+        hops.iter().map(|hop| hop.clock.total()).sum()
     }
 
     /// The status of the final response, once its line has arrived: also when the rest of the head never came or was

@@ -242,16 +242,10 @@ impl Expectations {
 
 impl Slo {
     fn judge(&self, hops: &[Hop]) -> Option<Failure> {
-        let before = hops.split_last().map_or(&[][..], |(_, before)| before);
         let took = match self.what {
-            Measure::Total => Some(hops.iter().map(|hop| hop.clock.total()).sum()),
-            Measure::Headers => hops
-                .last()
-                .and_then(|last| last.clock.headers())
-                .map(|headers| before.iter().map(|hop| hop.clock.total()).sum::<Duration>() + headers),
-            Measure::Phase(phase) => {
-                hops.iter().filter_map(|hop| hop.clock.phase(phase)).reduce(|sum, length| sum + length)
-            }
+            Measure::Total => Some(Hop::total_of(hops)),
+            Measure::Headers => Hop::headers_of(hops),
+            Measure::Phase(phase) => Hop::phase_of(hops, phase),
         };
         let took = took.filter(|took| *took > self.most)?;
         let (name, took, most) = (self.what.as_str(), took.as_secs_f64() * 1e3, self.most.as_secs_f64() * 1e3);

@@ -81,18 +81,17 @@ impl Outcome {
 
     /// From the start to the end of the last response's head.
     pub(crate) fn headers(&self) -> Option<Duration> {
-        let (last, before) = self.hops.split_last()?;
-        Some(before.iter().map(|hop| hop.clock.total()).sum::<Duration>() + last.clock.headers()?)
+        Hop::headers_of(&self.hops)
     }
 
     /// From the start to the end.
     pub(crate) fn total(&self) -> Duration {
-        self.hops.iter().map(|hop| hop.clock.total()).sum()
+        Hop::total_of(&self.hops)
     }
 
     /// The time in `phase` over all hops, if any of them reached it.
     pub(crate) fn phase(&self, phase: Phase) -> Option<Duration> {
-        self.hops.iter().filter_map(|hop| hop.clock.phase(phase)).reduce(|sum, length| sum + length)
+        Hop::phase_of(&self.hops, phase)
     }
 
     /// May more than 5 % of the total be the prober's own doing, and so much of it that a person who compares servers

@@ -298,7 +298,7 @@ impl WriteOut {
             "time_queue" => seconds(outcome.queue),
             "time_redirect" => {
                 let before = outcome.hops.split_last().map_or(&[][..], |(_, before)| before);
-                seconds(before.iter().map(|hop| hop.clock.total()).sum())
+                seconds(Hop::total_of(before))
             }
             "url" => job.target.text.to_string(),
             "url_effective" => last.map_or_else(|| job.target.text.to_string(), |hop| shown(hop.url.as_str())),
