@@ -79,7 +79,7 @@ impl Response {
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
         if self.incoming.early().is_empty() && !self.incoming.is_done() {
             let deadline = self.deadline;
-            let outcome = within(deadline, fill(&mut self.incoming)).await;
+            let outcome = until(deadline, fill(&mut self.incoming)).await;
             outcome.map_err(|error| place(error, self.incoming.exchange()))?;
         }
         let piece = std::mem::take(self.incoming.early());
@@ -105,7 +105,7 @@ impl Response {
                 count += bytes.len() as u64;
                 sink(bytes);
             };
-            let outcome = within(deadline, drain(&mut self.incoming, &mut counting)).await;
+            let outcome = until(deadline, drain(&mut self.incoming, &mut counting)).await;
             outcome.map_err(|error| place(error, self.incoming.exchange()))?;
         }
         Ok(count)
@@ -171,7 +171,7 @@ async fn drain(incoming: &mut Incoming, sink: &mut dyn FnMut(&[u8])) -> Result<(
 }
 
 /// Runs `step` until the deadline of its request, if there is one.
-async fn within(deadline: Option<Instant>, step: impl Future<Output = Result<()>>) -> Result<()> {
+async fn until(deadline: Option<Instant>, step: impl Future<Output = Result<()>>) -> Result<()> {
     match deadline {
         None => step.await,
         Some(deadline) => {

@@ -97,7 +97,7 @@ impl Server {
     /// Asks for the records of a name. An error is this server's, unless
     /// [`ResolveError::is_final`] says that it is the caller's or this machine's.
     pub(super) async fn ask(self, ids: &Ids, name: &Name<'static>, record: RecordType) -> Result<Reply, ResolveError> {
-        let outcome = within(self.timeout, self.ask_patiently(ids, name, record)).await?;
+        let outcome = in_time(self.timeout, self.ask_patiently(ids, name, record)).await?;
         outcome.unwrap_or_else(|| {
             let message = format!("{} did not answer within {:?}", self.address, self.timeout);
             Err(ResolveError::new(ResolveErrorKind::Timeout, message))
@@ -187,9 +187,12 @@ async fn over_tcp(server: SocketAddr, query: &Query) -> Result<Verdict, oneloop:
 /// Awaits `work` for at most `limit`: `None` when that has passed. `work` is then dropped by the
 /// caller's frame, which closes its sockets.
 ///
+/// Beside [`timeouts::within`](crate::timeouts::within), since what ends in time here need be no `Result`, and to be
+/// late is no error yet.
+///
 /// Not `oneloop::wait_for`, which cancels the task it runs in: here several limits run in one task,
 /// one for each family, and a cancellation must always be the caller's.
-pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> oneloop::Result<Option<T>> {
+pub(super) async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> oneloop::Result<Option<T>> {
     let (mut work, mut timer) = (pin!(work), pin!(oneloop::sleep(limit)));
     poll_fn(|cx| {
         if let Poll::Ready(value) = work.as_mut().poll(cx) {

@@ -18,7 +18,7 @@ use super::Family;
 use super::cache::Cache;
 use super::config::Config;
 use super::error::{ResolveError, ResolveErrorKind};
-use super::exchange::{Ids, Reply, Server, within};
+use super::exchange::{Ids, Reply, Server, in_time};
 use super::message::{MAX_ALIASES, RecordType};
 use super::names::{candidates, wire_name};
 
@@ -120,7 +120,7 @@ impl Lookup<'_> {
             Err(error) if error.is_final() => Err(error.clone()),
             Err(_) => Ok(second.await),
             Ok(_) => {
-                let second = within(self.resolution_delay, second).await?;
+                let second = in_time(self.resolution_delay, second).await?;
                 self.is_partial.set(second.is_none());
                 Ok(second.unwrap_or_else(|| Ok(Vec::new())))
             }
