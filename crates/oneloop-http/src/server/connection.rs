@@ -68,7 +68,8 @@ pub(super) async fn serve<S: Stream + 'static>(
             ReplyKind::Response(response) => {
                 // An HTTP/1.0 client that wants more must be told that it gets it; it is easier not to give it.
                 persistent &= version == Version::HTTP_11 && !response.close && !presence.stopping.get();
-                connection.respond(response, head_request, version, !persistent).await?;
+                let manner = Manner { head_only: head_request, version, close: !persistent };
+                connection.respond(response, manner).await?;
             }
         }
         if !persistent {
@@ -187,9 +188,9 @@ impl<S: Stream> Incoming<S> {
     }
 
     /// Writes a response. HEAD gets the head alone, as it would be for GET.
-    async fn respond(&mut self, response: Response, head_request: bool, version: Version, close: bool) -> Result<()> {
+    async fn respond(&mut self, response: Response, manner: Manner) -> Result<()> {
         let timeout = self.options.write_timeout;
-        for part in encode(&response, head_request, version, close) {
+        for part in encode(&response, manner) {
             wait_for(timeout, self.stream.write_all(&part)).await?;
         }
         Ok(())
@@ -197,7 +198,8 @@ impl<S: Stream> Incoming<S> {
 
     /// Answers a request that could not be read, and ends the connection.
     async fn refuse(mut self, response: Response) -> Result<()> {
-        self.respond(response, false, Version::HTTP_11, true).await?;
+        let manner = Manner { head_only: false, version: Version::HTTP_11, close: true };
+        self.respond(response, manner).await?;
         self.end().await
     }
 
@@ -258,24 +260,31 @@ fn refusal(error: &ProtoError) -> Response {
     Response::text(status, format!("{error}\n"))
 }
 
+/// How a response is written, whatever it is.
+#[derive(Clone, Copy, Debug)]
+struct Manner {
+    /// For HEAD: the head alone, as it would be for GET.
+    head_only: bool,
+    /// The client's: HTTP/1.0 knows no chunks.
+    version: Version,
+    /// Whether the connection ends behind it, and the head says so.
+    close: bool,
+}
+
 /// A response in the pieces in which it is written: head and body together, or a piece a chunk. One that cannot be
 /// sent as it is (a bad status, a field with a line end in it) becomes a 500: a bug in the handler, not in the client.
-fn encode(response: &Response, head_request: bool, version: Version, close: bool) -> Vec<Vec<u8>> {
-    match try_encode(response, head_request, version, close) {
+fn encode(response: &Response, manner: Manner) -> Vec<Vec<u8>> {
+    match try_encode(response, manner) {
         Ok(parts) => parts,
         Err(_) => {
             let apology = Response::text(500, "the handler's response cannot be sent\n");
-            try_encode(&apology, head_request, version, close).unwrap_or_default()
+            try_encode(&apology, manner).unwrap_or_default()
         }
     }
 }
 
-fn try_encode(
-    response: &Response,
-    head_request: bool,
-    version: Version,
-    close: bool,
-) -> std::result::Result<Vec<Vec<u8>>, ProtoError> {
+fn try_encode(response: &Response, manner: Manner) -> std::result::Result<Vec<Vec<u8>>, ProtoError> {
+    let Manner { head_only, version, close } = manner;
     let status = StatusCode::from_u16(response.status)
         .map_err(|_| ProtoError::new(ProtoErrorKind::BadOutgoing, "a status must be between 100 and 999"))?;
     let mut headers = Headers::new();
@@ -294,7 +303,7 @@ fn try_encode(
     let line = ResponseLine { status, reason: response.reason.as_deref(), body: length, close };
     let mut head = Vec::new();
     write_response(&mut head, &line, &headers)?;
-    if head_request || bodiless {
+    if head_only || bodiless {
         return Ok(vec![head]);
     }
     let mut parts = vec![head];

@@ -120,10 +120,19 @@ pub(super) fn bad_revocation_list(error: &rustls::Error, reason: &CertRevocation
     Error::new(ErrorKind::TlsUntrusted, message).with_detail(variant(error)).with_source(error.clone())
 }
 
-/// An error of rustls in our words. `established`: whether it came after the handshake; `unheard`: whether nothing of TLS
-/// had come before.
-pub(super) fn tls_error(error: &rustls::Error, established: bool, unheard: bool) -> Error {
+/// How far a TLS connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing of TLS has come from the server.
+    Unheard,
+    Handshake,
+    Established,
+}
+
+/// An error of rustls in our words.
+pub(super) fn tls_error(error: &rustls::Error, stage: Stage) -> Error {
     let source = error.clone();
+    let established = stage == Stage::Established;
     match error {
         rustls::Error::AlertReceived(alert) => {
             let (kind, message) = if established {
@@ -134,7 +143,7 @@ pub(super) fn tls_error(error: &rustls::Error, established: bool, unheard: bool)
             Error::new(kind, message).with_detail(format!("{alert:?}")).with_source(source)
         }
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion)
-            if unheard =>
+            if stage == Stage::Unheard =>
         {
             let message = "what the server answered is not TLS (is this an http port?)";
             Error::new(ErrorKind::TlsHandshake, message).with_detail(variant(error)).with_source(source)

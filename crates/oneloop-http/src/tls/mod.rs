@@ -25,7 +25,7 @@ use rustls::{CipherSuite, ClientConfig};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::TlsInfo;
-use faults::{about_client_cert, bad_certificate, bad_revocation_list, tls_error, verify_error};
+use faults::{Stage, about_client_cert, bad_certificate, bad_revocation_list, tls_error, verify_error};
 use records::{append, encode};
 pub(crate) use verifier::{CapturingVerifier, ClientIdentity};
 
@@ -89,8 +89,8 @@ impl TlsSession {
         name: ServerName<'static>,
         out: &mut Vec<u8>,
     ) -> Result<TlsSession> {
-        let connection =
-            UnbufferedClientConnection::new(config.clone(), name).map_err(|error| tls_error(&error, false, false))?;
+        let connection = UnbufferedClientConnection::new(config.clone(), name)
+            .map_err(|error| tls_error(&error, Stage::Handshake))?;
         let mut session = TlsSession {
             connection,
             partial: Vec::new(),
@@ -178,6 +178,16 @@ impl TlsSession {
         })
     }
 
+    fn stage(&self) -> Stage {
+        if self.established {
+            Stage::Established
+        } else if self.is_unheard() {
+            Stage::Unheard
+        } else {
+            Stage::Handshake
+        }
+    }
+
     /// An error of rustls in our words, with what is known of this connection.
     fn error(&self, error: &rustls::Error) -> Error {
         match error {
@@ -193,7 +203,7 @@ impl TlsSession {
                     .with_source(error.clone())
             }
             rustls::Error::InvalidCertRevocationList(reason) => bad_revocation_list(error, reason),
-            _ => tls_error(error, self.established, self.is_unheard()),
+            _ => tls_error(error, self.stage()),
         }
     }
 
