@@ -322,3 +322,20 @@ fn a_signal_is_a_callback_on_the_loop() {
     assert!(!event_loop.remove_signal_handler(10));
     one_turn(&event_loop);
 }
+
+#[test]
+fn a_server_that_its_handler_holds_kept_its_port_for_ever() {
+    let address = oneloop::run(async {
+        let slot: Rc<std::cell::RefCell<Option<oneloop::Server>>> = Rc::default();
+        let held = slot.clone();
+        let handler = move |_, _| {
+            let _held = held.clone();
+            async { Ok(()) }
+        };
+        let server = oneloop::start_server(handler, "127.0.0.1", 0).await?;
+        let address = server.sockets()[0];
+        *slot.borrow_mut() = Some(server);
+        Ok(address)
+    });
+    std::net::TcpListener::bind(address.unwrap()).unwrap();
+}

@@ -310,9 +310,9 @@ impl Shared {
     }
 
     fn watch(self: &Rc<Shared>, listener: &Rc<Listener>) -> Result<()> {
-        let (shared, accepts) = (Rc::downgrade(self), Rc::downgrade(listener));
+        let accepts = Accepts { shared: Rc::downgrade(self), listener: Rc::downgrade(listener) };
         self.event_loop.add_reader(&**listener, move || {
-            if let (Some(shared), Some(listener)) = (shared.upgrade(), accepts.upgrade()) {
+            if let (Some(shared), Some(listener)) = (accepts.shared.upgrade(), accepts.listener.upgrade()) {
                 shared.accept_all(&listener);
             }
         })
@@ -378,6 +378,21 @@ impl Shared {
                 transport.close();
             }
         });
+    }
+}
+
+/// What the loop's accepting callback knows. It goes with the loop, and with it the sockets, which nothing accepts from any
+/// more: a handler may hold its own server, and then nobody else would close them.
+struct Accepts {
+    shared: Weak<Shared>,
+    listener: Weak<Listener>,
+}
+
+impl Drop for Accepts {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade().filter(|shared| shared.event_loop.is_closed()) {
+            drop(shared.listeners.take());
+        }
     }
 }
 
