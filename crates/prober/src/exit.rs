@@ -4,6 +4,8 @@
 //! Invariant: a run that lost or skipped anything never ends with 0.
 //! Counterparts: `sys.exit` in Python, `Environment.ExitCode` in .NET.
 
+use oneloop_http::ErrorKind;
+
 /// Every probe passed.
 pub(crate) const OK: u8 = 0;
 /// At least one probe failed.
@@ -43,32 +45,42 @@ impl Ending {
 ///
 /// A kind that curl does not know maps to the nearest code that a script would treat alike. curl has one code
 /// for every timeout, and calls its own lack of file descriptors a failure to connect.
-pub(crate) fn curl_code(kind: Option<&str>) -> u8 {
+pub(crate) fn curl_code(kind: Option<ErrorKind>) -> u8 {
     match kind {
         None => 0,
-        Some("unsupported-scheme") => 1,
-        Some("bad-url") => 3,
-        Some("resolve") => 6,
-        Some("connect" | "local") => 7,
-        Some("protocol") => 8,
-        Some("truncated-body") => 18,
+        Some(ErrorKind::UnsupportedScheme) => 1,
+        Some(ErrorKind::BadUrl) => 3,
+        Some(ErrorKind::Resolve) => 6,
+        Some(ErrorKind::Connect | ErrorKind::Local) => 7,
+        Some(ErrorKind::Protocol) => 8,
+        Some(ErrorKind::TruncatedBody) => 18,
         // curl's `--fail`: the status is not one that the caller accepts.
-        Some("status" | "assertion") => 22,
-        Some("resolve-timeout" | "connect-timeout" | "tls-timeout" | "timeout" | "ttfb-timeout") => 28,
-        Some("tls-handshake") => 35,
-        Some("interrupted") => 42,
-        Some("too-many-redirects") => 47,
-        Some("empty-reply") => 52,
-        Some("send") => 55,
-        Some("receive") => 56,
-        Some("tls-client-cert") => 58,
+        Some(ErrorKind::Status | ErrorKind::Assertion) => 22,
         Some(
-            "tls-untrusted" | "tls-expired" | "tls-not-yet-valid" | "tls-wrong-host" | "tls-bad-signature"
-            | "tls-revoked",
+            ErrorKind::ResolveTimeout
+            | ErrorKind::ConnectTimeout
+            | ErrorKind::TlsTimeout
+            | ErrorKind::Timeout
+            | ErrorKind::TtfbTimeout,
+        ) => 28,
+        Some(ErrorKind::TlsHandshake) => 35,
+        Some(ErrorKind::Interrupted) => 42,
+        Some(ErrorKind::TooManyRedirects) => 47,
+        Some(ErrorKind::EmptyReply) => 52,
+        Some(ErrorKind::Send) => 55,
+        Some(ErrorKind::Receive) => 56,
+        Some(ErrorKind::TlsClientCert) => 58,
+        Some(
+            ErrorKind::TlsUntrusted
+            | ErrorKind::TlsExpired
+            | ErrorKind::TlsNotYetValid
+            | ErrorKind::TlsWrongHost
+            | ErrorKind::TlsBadSignature
+            | ErrorKind::TlsRevoked,
         ) => 60,
-        Some("decode") => 61,
-        Some("too-large") => 63,
-        Some("proxy") => 97,
+        Some(ErrorKind::Decode) => 61,
+        Some(ErrorKind::TooLarge) => 63,
+        Some(ErrorKind::Proxy) => 97,
         // A kind that this table has not heard of is still a failure; curl's own "failed to initialise".
         Some(_) => 2,
     }
@@ -90,12 +102,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_the_schema_has_a_code_of_its_own_choosing() {
-        let kinds = "bad-url unsupported-scheme resolve resolve-timeout connect connect-timeout tls-handshake \
-            tls-untrusted tls-expired tls-not-yet-valid tls-wrong-host tls-bad-signature tls-revoked \
-            tls-client-cert tls-timeout proxy send receive local timeout ttfb-timeout empty-reply protocol \
-            truncated-body too-large too-many-redirects decode status assertion interrupted";
-        for kind in kinds.split_whitespace() {
-            let code = curl_code(Some(kind));
+        for kind in ErrorKind::ALL {
+            let code = curl_code(Some(*kind));
             assert!(code != 0 && code != 2, "{kind} has no code");
         }
         assert_eq!(curl_code(None), 0);

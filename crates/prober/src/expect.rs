@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use oneloop_http::{Exchange, Hop, Phase};
+use oneloop_http::{ErrorKind, Exchange, Hop, Phase};
 use regex::bytes::Regex;
 
 use crate::escape;
@@ -236,7 +236,7 @@ impl Expectations {
             }
             _ => format!("{named}: expected {}", self.status),
         };
-        Failure { kind: "status", detail: status.to_string(), message, phase: None }
+        Failure { kind: ErrorKind::Status, detail: status.to_string(), message, phase: None }
     }
 }
 
@@ -251,14 +251,14 @@ impl Slo {
         let (name, took, most) = (self.what.as_str(), took.as_secs_f64() * 1e3, self.most.as_secs_f64() * 1e3);
         let mut failure = missed("Slo", format!("{name} took {took:.2} ms: expected {most} ms at most"))?;
         if let Measure::Phase(phase) = self.what {
-            failure.phase = Some(phase.as_str());
+            failure.phase = Some(phase);
         }
         Some(failure)
     }
 }
 
 fn missed(detail: &str, message: String) -> Option<Failure> {
-    Some(Failure { kind: "assertion", detail: detail.to_owned(), message, phase: None })
+    Some(Failure { kind: ErrorKind::Assertion, detail: detail.to_owned(), message, phase: None })
 }
 
 #[cfg(test)]

@@ -65,8 +65,8 @@ pub(crate) fn samples(outcome: &Outcome, duration: Duration) -> Vec<Sample> {
         samples.extend(tls(hop));
     }
     if let Some(failure) = &outcome.failure {
-        let info = Sample::new(&FAILURE, 1.0).label("kind", failure.kind);
-        samples.push(info.label("phase", failure.phase.unwrap_or_default()));
+        let info = Sample::new(&FAILURE, 1.0).label("kind", failure.kind.as_str());
+        samples.push(info.label("phase", failure.phase.map_or("", Phase::as_str)));
     }
     samples
 }

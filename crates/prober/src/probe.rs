@@ -342,7 +342,7 @@ fn failure(error: &Error, limit: Duration, hop: Option<&Hop>, spec: &Spec) -> Fa
         ),
         _ => escape::text_without_secrets(error.message()).into_owned(),
     };
-    Failure { kind: error.kind().as_str(), detail: error.detail().to_owned(), message, phase: phase.map(Phase::as_str) }
+    Failure { kind: error.kind(), detail: error.detail().to_owned(), message, phase }
 }
 
 /// What is wrong with the certificate that was shown, in a short sentence, where its own facts tell. `name` is the one that

@@ -6,21 +6,22 @@
 
 use std::rc::Rc;
 
+use oneloop_http::{ErrorKind, Phase};
 use url::Url;
 
 use crate::escape;
 
-/// Why a probe failed, in the words of the report.
+/// Why a probe failed; the report turns kind and phase into words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// One of the short list of kinds.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: ErrorKind,
     /// The finer reason, of low cardinality; may be empty.
     pub(crate) detail: String,
     /// The sentence for people.
     pub(crate) message: String,
     /// The phase in which it happened, if any had begun.
-    pub(crate) phase: Option<&'static str>,
+    pub(crate) phase: Option<Phase>,
 }
 
 /// One URL to be probed.
@@ -82,7 +83,7 @@ fn located(mut failure: Failure, origin: Origin<'_>) -> Failure {
 }
 
 fn bad_url(detail: &str, reason: &str) -> Failure {
-    Failure { kind: "bad-url", detail: detail.to_owned(), message: reason.to_owned(), phase: None }
+    Failure { kind: ErrorKind::BadUrl, detail: detail.to_owned(), message: reason.to_owned(), phase: None }
 }
 
 /// Parses a URL as people write it: without a scheme it is `http://`, as in curl.
@@ -97,7 +98,7 @@ fn parse_url(written: &str, before: Option<&Url>) -> Result<Url, Failure> {
         Some("http" | "https") => oneloop_http::parse_url_near(written, before),
         Some(scheme) => {
             return Err(Failure {
-                kind: "unsupported-scheme",
+                kind: ErrorKind::UnsupportedScheme,
                 detail: scheme.to_owned(),
                 message: format!("only http and https can be probed, not {scheme}"),
                 phase: None,

@@ -43,10 +43,10 @@ impl Render for Csv {
         row.text(last.map(|hop| shown(hop.url.as_str())).as_deref());
         row.display(failure.is_none());
         row.maybe(outcome.status());
-        row.text(failure.map(|failure| failure.kind));
+        row.text(failure.map(|failure| failure.kind.as_str()));
         row.text(failure.map(|failure| failure.detail.as_str()));
         row.text(failure.map(|failure| failure.message.as_str()));
-        row.text(failure.and_then(|failure| failure.phase));
+        row.text(failure.and_then(|failure| failure.phase).map(Phase::as_str));
         row.display(curl_code(outcome.kind()));
         row.text(last.map(|hop| hop.method.as_str()));
         row.text(last.and_then(version).as_deref());
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn every_line_has_every_column_and_quotes_where_they_are_needed() {
         let message = "a \"quoted\", comma\nand line".to_owned();
-        let failure = Failure { kind: "bad-url", detail: String::new(), message, phase: None };
+        let failure = Failure { kind: oneloop_http::ErrorKind::BadUrl, detail: String::new(), message, phase: None };
         let target = Target { index: 1, text: "http://a,b/".into(), url: Err(Box::new(failure.clone())) };
         let job = Job::new(target, 1, 2);
         let mut out = Vec::new();

@@ -96,7 +96,7 @@ impl Har {
         if let (Some(failure), Some(fields)) =
             (outcome.and_then(|outcome| outcome.failure.as_ref()), entry.as_object_mut())
         {
-            fields.insert("_error".to_owned(), json!({"kind": failure.kind, "message": failure.message}));
+            fields.insert("_error".to_owned(), json!({"kind": failure.kind.as_str(), "message": failure.message}));
         }
         entry
     }
@@ -116,7 +116,7 @@ impl Har {
             },
             "cache": {},
             "timings": {"blocked": -1, "dns": -1, "connect": -1, "ssl": -1, "send": 0, "wait": 0, "receive": 0},
-            "_error": {"kind": failure.kind, "message": failure.message},
+            "_error": {"kind": failure.kind.as_str(), "message": failure.message},
         })
     }
 }

@@ -123,7 +123,7 @@ impl<'a> Line<'a> {
             ok: outcome.failure.is_none(),
             status: outcome.status(),
             error: outcome.failure.as_ref().map(Problem::new),
-            exitcode: curl_code(outcome.failure.as_ref().map(|failure| failure.kind)),
+            exitcode: curl_code(outcome.kind()),
             method: last.map_or(method, |hop| hop.method.as_str()),
             http_version: last.and_then(version),
             addresses: last.map_or(&[], |hop| hop.addresses.as_slice()),
@@ -200,7 +200,8 @@ struct Problem<'a> {
 impl<'a> Problem<'a> {
     fn new(failure: &'a Failure) -> Problem<'a> {
         let detail = Some(failure.detail.as_str()).filter(|detail| !detail.is_empty());
-        Problem { kind: failure.kind, detail, message: &failure.message, phase: failure.phase }
+        let (kind, phase) = (failure.kind.as_str(), failure.phase.map(Phase::as_str));
+        Problem { kind, detail, message: &failure.message, phase }
     }
 }
 
@@ -361,8 +362,12 @@ mod tests {
 
     #[test]
     fn a_probe_that_never_began_has_every_key() {
-        let failure =
-            Failure { kind: "bad-url", detail: "EmptyHost".into(), message: "empty host".into(), phase: None };
+        let failure = Failure {
+            kind: oneloop_http::ErrorKind::BadUrl,
+            detail: "EmptyHost".into(),
+            message: "empty host".into(),
+            phase: None,
+        };
         let target = Target { index: 3, text: "http://".into(), url: Err(Box::new(failure.clone())) };
         let job = Job::new(target, 3, 0);
         let outcome = Outcome::refused(failure);

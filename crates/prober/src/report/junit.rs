@@ -5,6 +5,8 @@
 use std::io::Write;
 use std::time::Duration;
 
+use oneloop_http::Phase;
+
 use super::{Outcome, Render};
 use crate::escape;
 use crate::job::Job;
@@ -38,7 +40,7 @@ impl Render for Junit {
                 let kind = failure.kind;
                 let message = xml(&failure.message);
                 let detail = xml(&failure.detail);
-                let phase = failure.phase.unwrap_or("none");
+                let phase = failure.phase.map_or("none", Phase::as_str);
                 drop(write!(
                     case,
                     ">\n      <failure type=\"{kind}\" message=\"{message}\">{message} ({kind}: {detail}, phase: {phase})</failure>\n    </testcase>\n"

@@ -25,7 +25,7 @@ pub(crate) mod write_out;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use oneloop_http::{Hop, Phase};
+use oneloop_http::{ErrorKind, Hop, Phase};
 
 use crate::cli::{Format, Settings};
 use crate::colour::Palette;
@@ -75,7 +75,7 @@ impl Outcome {
     }
 
     /// The kind of its failure.
-    pub(crate) fn kind(&self) -> Option<&'static str> {
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
         self.failure.as_ref().map(|failure| failure.kind)
     }
 

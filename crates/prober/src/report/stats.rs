@@ -139,7 +139,7 @@ impl Stats {
             self.worst_lag = self.worst_lag.max(outcome.lag);
         }
         if let Some(failure) = &outcome.failure {
-            *self.failed.entry(failure.kind).or_default() += 1;
+            *self.failed.entry(failure.kind.as_str()).or_default() += 1;
             return;
         }
         self.passed += 1;

@@ -219,7 +219,7 @@ impl Render for Waterfall {
             status: outcome.status(),
             phases: Phase::ALL.map(|phase| outcome.phase(phase)),
             total: outcome.total(),
-            failure: outcome.failure.as_ref().map(|failure| (failure.kind, failure.message.as_str().into())),
+            failure: outcome.failure.as_ref().map(|failure| (failure.kind.as_str(), failure.message.as_str().into())),
             hops: outcome.hops.len(),
         });
     }

@@ -306,7 +306,7 @@ impl WriteOut {
             "xfer_id" => job.seq.to_string(),
             "round" => job.round.to_string(),
             "attempt" => job.attempt.to_string(),
-            "kind" => text(outcome.kind()),
+            "kind" => text(outcome.kind().map(ErrorKind::as_str)),
             "http_connect" => last
                 .and_then(|hop| hop.proxy_status)
                 .map_or("000".to_owned(), |status| format!("{:03}", status.as_u16())),

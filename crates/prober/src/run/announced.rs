@@ -6,6 +6,8 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use oneloop_http::ErrorKind;
+
 use super::warn;
 use crate::demo::Endpoint;
 use crate::exit::Ending;
@@ -31,7 +33,7 @@ impl Announced {
     /// Notes it when `outcome` is not what was announced.
     pub(super) fn compare(&self, target: &Target, outcome: &Outcome) {
         let Some(endpoint) = self.endpoint(target) else { return };
-        let kind = outcome.kind();
+        let kind = outcome.kind().map(ErrorKind::as_str);
         if !endpoint.expected.is_met_by(outcome.status(), kind) {
             let Endpoint { name, does, expected, .. } = endpoint;
             let ended = kind.unwrap_or("no error");

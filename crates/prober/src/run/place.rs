@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use oneloop_http::{Exchange, Lack};
+use oneloop_http::{ErrorKind, Exchange, Lack};
 
 use super::engine::Engine;
 use crate::job::Job;
@@ -96,7 +96,7 @@ impl Drop for Place {
             } else {
                 // Only a panic comes here. Its report is on stderr; the URL still gets its line.
                 let message = "the prober failed at this URL, which is a bug: please report it".to_owned();
-                Failure { kind: "local", detail: "Panic".to_owned(), message, phase: None }
+                Failure { kind: ErrorKind::Local, detail: "Panic".to_owned(), message, phase: None }
             };
             self.exchange.stop(engine.event_loop.time());
             let mut outcome = Outcome::refused(failure);
@@ -111,11 +111,11 @@ impl Drop for Place {
 /// What a probe that was cancelled failed of.
 fn interrupted() -> Failure {
     let message = "stopped because another probe failed (--fail-early)".to_owned();
-    Failure { kind: "interrupted", detail: "FailEarly".to_owned(), message, phase: None }
+    Failure { kind: ErrorKind::Interrupted, detail: "FailEarly".to_owned(), message, phase: None }
 }
 
 /// Did this probe fail for want of a file descriptor, which says nothing of its server?
 fn lacks_descriptors(outcome: &Outcome) -> bool {
-    let failure = outcome.failure.as_ref().filter(|failure| failure.kind == "local");
+    let failure = outcome.failure.as_ref().filter(|failure| failure.kind == ErrorKind::Local);
     failure.and_then(|failure| Lack::of_detail(&failure.detail)).is_some_and(Lack::is_of_descriptors)
 }

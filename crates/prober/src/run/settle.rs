@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use oneloop_http::Exchange;
+use oneloop_http::{ErrorKind, Exchange};
 
 use super::engine::Engine;
 use crate::exit::Ending;
@@ -102,10 +102,23 @@ impl Engine {
 /// bad URL or an expectation that was missed is there to stay.
 fn may_pass_next_time(outcome: &Outcome) -> bool {
     match outcome.kind() {
-        Some("status") => matches!(outcome.status(), Some(408 | 429 | 500..=599)),
+        Some(ErrorKind::Status) => matches!(outcome.status(), Some(408 | 429 | 500..=599)),
         Some(
-            "resolve" | "resolve-timeout" | "connect" | "connect-timeout" | "tls-handshake" | "tls-timeout" | "proxy"
-            | "send" | "receive" | "local" | "timeout" | "ttfb-timeout" | "empty-reply" | "protocol" | "truncated-body",
+            ErrorKind::Resolve
+            | ErrorKind::ResolveTimeout
+            | ErrorKind::Connect
+            | ErrorKind::ConnectTimeout
+            | ErrorKind::TlsHandshake
+            | ErrorKind::TlsTimeout
+            | ErrorKind::Proxy
+            | ErrorKind::Send
+            | ErrorKind::Receive
+            | ErrorKind::Local
+            | ErrorKind::Timeout
+            | ErrorKind::TtfbTimeout
+            | ErrorKind::EmptyReply
+            | ErrorKind::Protocol
+            | ErrorKind::TruncatedBody,
         ) => true,
         _ => false,
     }

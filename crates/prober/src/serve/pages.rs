@@ -40,7 +40,8 @@ impl Recent {
             module: short(module),
             target: short(&target.text),
             status: outcome.status(),
-            failure: failure.map(|failure| (failure.kind, short(&escape::text_without_secrets(&failure.message)))),
+            failure: failure
+                .map(|failure| (failure.kind.as_str(), short(&escape::text_without_secrets(&failure.message)))),
             took,
         };
         let mut entries = self.0.borrow_mut();
