@@ -10,13 +10,14 @@
 use std::future::poll_fn;
 use std::str::FromStr;
 
+use http::StatusCode;
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Exchange;
 use crate::network::Network;
 use crate::overrides::borrowed;
-use crate::proto::{Event, Headers, Limits, ResponseReader, write_connect};
+use crate::proto::{Event, Headers, Limits, ProtoError, ResponseReader, write_connect};
 use crate::target;
 use crate::wire::{Input, Wire, broken};
 
@@ -154,17 +155,8 @@ pub(crate) async fn tunnel(
     request: &Headers,
     exchange: &Exchange,
 ) -> Result<()> {
-    let mut headers = Headers::new();
-    if let Some(agent) = request.get("user-agent") {
-        headers.push("User-Agent", agent).map_err(Error::from_proto)?;
-    }
     let authorization = request.get("proxy-authorization").or(proxy.authorization().map(str::as_bytes));
-    if let Some(authorization) = authorization {
-        headers.push("Proxy-Authorization", authorization).map_err(Error::from_proto)?;
-    }
-    let mut bytes = Vec::new();
-    write_connect(&mut bytes, authority, &headers).map_err(Error::from_proto)?;
-    wire.queue(bytes)?;
+    wire.queue(question(authority, request.get("user-agent"), authorization).map_err(Error::from_proto)?)?;
     let failed = |error: Error| {
         if error.is_cancelled() || error.kind() == ErrorKind::Local {
             return error;
@@ -199,11 +191,11 @@ pub(crate) async fn tunnel(
     let Some(status) = answer else { return Ok(()) };
     exchange.hop().proxy_status = Some(status);
     if !status.is_success() {
-        let hint = match status {
-            http::StatusCode::PROXY_AUTHENTICATION_REQUIRED if authorization.is_some() => {
+        let hint = match (status, authorization) {
+            (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(_)) => {
                 " (it does not accept the credentials that were given)"
             }
-            http::StatusCode::PROXY_AUTHENTICATION_REQUIRED => " (it wants credentials, and none were given)",
+            (StatusCode::PROXY_AUTHENTICATION_REQUIRED, None) => " (it wants credentials, and none were given)",
             _ => "",
         };
         let message = format!("the proxy {proxy} refused a tunnel to {authority}: {status}{hint}");
@@ -216,13 +208,26 @@ pub(crate) async fn tunnel(
     Ok(())
 }
 
+/// What the proxy is sent.
+fn question(authority: &str, agent: Option<&[u8]>, authorization: Option<&[u8]>) -> Result<Vec<u8>, ProtoError> {
+    let mut headers = Headers::new();
+    for (name, value) in [("User-Agent", agent), ("Proxy-Authorization", authorization)] {
+        if let Some(value) = value {
+            headers.push(name, value)?;
+        }
+    }
+    let mut bytes = Vec::new();
+    write_connect(&mut bytes, authority, &headers)?;
+    Ok(bytes)
+}
+
 /// Takes in a piece of the proxy's answer.
 fn read(
     reader: &mut ResponseReader,
     bytes: &[u8],
-    answer: &mut Option<http::StatusCode>,
+    answer: &mut Option<StatusCode>,
     left: &mut bool,
-) -> Result<(), crate::proto::ProtoError> {
+) -> Result<(), ProtoError> {
     let mut at = 0;
     loop {
         let (used, event) = reader.feed(bytes.get(at..).unwrap_or_default())?;

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::text::put;
-use super::{Reporter, histogram, wrap};
+use super::{Reporter, Stats, histogram, wrap};
 use crate::colour::Palette;
 use crate::escape;
 use crate::exit::Ending;
@@ -44,40 +44,11 @@ impl Reporter {
     /// Appends the totals of the run.
     pub(crate) fn summary(&self, out: &mut Vec<u8>, palette: Palette, notes: &Notes) {
         let from = out.len();
-        let Palette { good, bad, warn, dim, reset, .. } = palette;
+        let Palette { warn, reset, .. } = palette;
         let stats = &self.stats;
-        let count = stats.finished();
         put(out, "\n");
-        let mut line = Vec::new();
-        drop(write!(line, "{count} probed"));
-        if notes.rounds > 1 {
-            drop(write!(line, " in {} rounds", notes.rounds));
-        }
-        drop(write!(line, ": {}{} ok{reset}", if stats.passed > 0 { good } else { "" }, stats.passed));
-        if stats.failures() > 0 {
-            let kinds = stats.failed.iter().map(|(kind, count)| format!("{count}\u{a0}{kind}")).collect::<Vec<_>>();
-            drop(write!(line, ", {bad}{} failed{reset} ({})", stats.failures(), kinds.join(", ")));
-        }
-        if stats.repeated > 0 {
-            drop(write!(line, ", {} repeated after a failure", stats.repeated));
-        }
-        drop(write!(line, ", in\u{a0}{:.2}\u{a0}s", notes.elapsed.as_secs_f64()));
-        put_line(out, &line, notes);
-        if let (Some([fastest, median, late, _]), Some(slow), true) =
-            (stats.headers(), stats.slowest.as_ref(), stats.passed > 1)
-        {
-            // The percentiles are off by up to a per cent; this one is known exactly, and stands in a result's line.
-            let slowest = slow.headers.as_secs_f64() * 1e3;
-            let mut line = dim.as_bytes().to_vec();
-            drop(write!(
-                line,
-                "to the headers: fastest {fastest:.2}\u{a0}ms, median {median:.2}\u{a0}ms, 95\u{a0}% within {late:.2}\u{a0}ms, slowest {slowest:.2}\u{a0}ms ("
-            ));
-            escape::terminal(&mut line, &slow.url);
-            if let Some((phase, length)) = slow.phase {
-                drop(write!(line, ": {}\u{a0}{:.2}\u{a0}ms", phase.as_str(), length.as_secs_f64() * 1e3));
-            }
-            drop(write!(line, "){reset}"));
+        put_line(out, &counts(stats, palette, notes), notes);
+        if let Some(line) = times(stats, palette) {
             put_line(out, &line, notes);
         }
         if notes.table {
@@ -146,6 +117,49 @@ impl Reporter {
             (false, None) => {}
         }
     }
+}
+
+/// How many were probed, how many of them passed and failed of what, and how long it took.
+fn counts(stats: &Stats, palette: Palette, notes: &Notes) -> Vec<u8> {
+    let Palette { good, bad, reset, .. } = palette;
+    let mut line = Vec::new();
+    drop(write!(line, "{} probed", stats.finished()));
+    if notes.rounds > 1 {
+        drop(write!(line, " in {} rounds", notes.rounds));
+    }
+    drop(write!(line, ": {}{} ok{reset}", if stats.passed > 0 { good } else { "" }, stats.passed));
+    if stats.failures() > 0 {
+        let kinds = stats.failed.iter().map(|(kind, count)| format!("{count}\u{a0}{kind}")).collect::<Vec<_>>();
+        drop(write!(line, ", {bad}{} failed{reset} ({})", stats.failures(), kinds.join(", ")));
+    }
+    if stats.repeated > 0 {
+        drop(write!(line, ", {} repeated after a failure", stats.repeated));
+    }
+    drop(write!(line, ", in\u{a0}{:.2}\u{a0}s", notes.elapsed.as_secs_f64()));
+    line
+}
+
+/// How the times to the headers are spread, where more than one probe has passed.
+fn times(stats: &Stats, palette: Palette) -> Option<Vec<u8>> {
+    let Palette { dim, reset, .. } = palette;
+    let ([fastest, median, late, _], slow) = (stats.headers()?, stats.slowest.as_ref()?);
+    if stats.passed <= 1 {
+        return None;
+    }
+    // The percentiles are off by up to a per cent; this one is known exactly, and stands in a result's line.
+    let slowest = slow.headers.as_secs_f64() * 1e3;
+    let mut line = dim.as_bytes().to_vec();
+    drop(write!(
+        line,
+        "to the headers: fastest {fastest:.2}\u{a0}ms, median {median:.2}\u{a0}ms, 95\u{a0}% within {late:.2}\u{a0}ms, \
+         slowest {slowest:.2}\u{a0}ms ("
+    ));
+    escape::terminal(&mut line, &slow.url);
+    if let Some((phase, length)) = slow.phase {
+        drop(write!(line, ": {}\u{a0}{:.2}\u{a0}ms", phase.as_str(), length.as_secs_f64() * 1e3));
+    }
+    drop(write!(line, "){reset}"));
+    Some(line)
 }
 
 /// Appends a line, which on a terminal goes on below where it is too long, but not between a number and what it counts:
