@@ -145,7 +145,7 @@ impl LoopRef {
 
     fn default_executor(&self) -> Result<ThreadPoolExecutor> {
         if self.is_closed() {
-            return Err(Error::Runtime("Event loop is closed"));
+            return Err(Error::LOOP_CLOSED);
         }
         if self.core.jobs.shut_down.get() {
             return Err(Error::Runtime("Executor shutdown has been called"));

@@ -190,7 +190,7 @@ impl<T: 'static> Awaiting<T> {
     fn wait(&mut self, running: Option<Rc<Core>>, waker: &Waker) -> Result<()> {
         let state = self.target.state();
         let Some(core) = running.or_else(|| state.home.upgrade()) else {
-            return Err(Error::Runtime("Event loop is closed"));
+            return Err(Error::LOOP_CLOSED);
         };
         if Rc::as_ptr(&core) != state.home.as_ptr() {
             return Err(Error::Runtime("Task got Future attached to a different loop"));

@@ -35,7 +35,7 @@ pub struct LoopRef {
 /// # Errors
 /// `Runtime` when none does.
 pub fn get_running_loop() -> Result<LoopRef> {
-    running().map(|core| LoopRef { core }).ok_or(Error::Runtime("no running event loop"))
+    running().map(|core| LoopRef { core }).ok_or(Error::NO_RUNNING_LOOP)
 }
 
 impl LoopRef {

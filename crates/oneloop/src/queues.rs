@@ -255,7 +255,7 @@ impl<T> Shared<T> {
 
     /// A wait begins: at the end of the line.
     fn stand_in(&self, at: At, line: &Line, cx: &mut Context<'_>) -> Result<Rc<Waiter>> {
-        let core = running().ok_or(Error::Runtime("no running event loop"))?;
+        let core = running().ok_or(Error::NO_RUNNING_LOOP)?;
         self.bound.bind_to(&core, "the Queue is bound to a different event loop")?;
         let place = line.join_again(at, self.spare.take());
         place.sleep(&core, cx);

@@ -285,7 +285,7 @@ impl Core {
     /// A loop runs once at a time, and a thread runs one loop: the errors and their texts are asyncio's.
     pub(crate) fn check_can_run(&self) -> Result<()> {
         if self.closed.get() {
-            return Err(Error::Runtime("Event loop is closed"));
+            return Err(Error::LOOP_CLOSED);
         }
         if self.running.get() {
             return Err(Error::Runtime("This event loop is already running"));

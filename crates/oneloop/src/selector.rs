@@ -201,7 +201,7 @@ impl Registration {
     /// Registers `source` with the running loop, for both directions unless told otherwise: one `epoll_ctl` for the
     /// whole life of a socket.
     pub(crate) fn new(source: &mut impl Source, interest: Interest) -> Result<Registration> {
-        let core = running().ok_or(Error::Runtime("no running event loop"))?;
+        let core = running().ok_or(Error::NO_RUNNING_LOOP)?;
         Registration::with(core, source, interest)
     }
 

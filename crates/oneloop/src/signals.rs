@@ -73,7 +73,7 @@ impl LoopRef {
     /// Has `heard` told how many signals have come, when the loop finds that. Returns the handler's number.
     pub(crate) fn catch_signal(&self, signal: i32, heard: impl Fn(usize) + 'static) -> Result<u64> {
         if self.is_closed() {
-            return Err(Error::Runtime("Event loop is closed"));
+            return Err(Error::LOOP_CLOSED);
         }
         check_signal(signal)?;
         self.remove_signal_handler(signal);

@@ -81,7 +81,7 @@ enum State {
 impl Sleep {
     fn arm(&mut self, when: impl FnOnce(&Core) -> Instant, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(core) = running() else {
-            return Poll::Ready(Err(Error::Runtime("no running event loop")));
+            return Poll::Ready(Err(Error::NO_RUNNING_LOOP));
         };
         let sleeper = Sleeper::new(&core, cx.waker());
         let timer = core.add_timer(when(&core), Action::Wake(sleeper));

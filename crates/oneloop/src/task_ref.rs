@@ -288,7 +288,7 @@ impl Future for AwaitingEnd {
         }
         let AwaitingEnd { task: TaskRef { task, core: home }, key } = &mut *self;
         let Some(core) = running().or_else(|| home.upgrade()) else {
-            return Poll::Ready(Err(Error::Runtime("Event loop is closed")));
+            return Poll::Ready(Err(Error::LOOP_CLOSED));
         };
         if !task.is_done() && Rc::as_ptr(&core) != home.as_ptr() {
             return Poll::Ready(Err(Error::Runtime("Task got Future attached to a different loop")));

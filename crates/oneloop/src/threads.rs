@@ -48,9 +48,8 @@ impl LoopHandle {
     /// # Errors
     /// `Runtime` when the loop is closed.
     pub fn call_soon_threadsafe(&self, callback: impl FnOnce() + Send + 'static) -> Result<()> {
-        const CLOSED: Error = Error::Runtime("Event loop is closed");
         match running().filter(|core| Arc::ptr_eq(&core.inbox, &self.inbox)) {
-            Some(core) if core.closed.get() => Err(CLOSED),
+            Some(core) if core.closed.get() => Err(Error::LOOP_CLOSED),
             Some(core) => {
                 core.push(Ready::Call(Callback::new(callback)));
                 Ok(())
@@ -58,7 +57,7 @@ impl LoopHandle {
             None => {
                 let values = current_values(); // of this thread's context: they run with the callback
                 let letter = Letter::Call(Box::new(move || with_values(values, callback)));
-                self.inbox.add(letter).map_err(|_| CLOSED)
+                self.inbox.add(letter).map_err(|_| Error::LOOP_CLOSED)
             }
         }
     }

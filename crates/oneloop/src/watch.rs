@@ -109,7 +109,7 @@ impl LoopRef {
 
     fn watch(&self, fd: RawFd, direction: Direction, callback: impl FnMut() + 'static) -> Result<()> {
         if self.is_closed() {
-            return Err(Error::Runtime("Event loop is closed"));
+            return Err(Error::LOOP_CLOSED);
         }
         let mut watches = self.core.watches.borrow_mut();
         let installed = Rc::new(Cell::new(true));

@@ -103,7 +103,7 @@ impl Waiter {
                 Poll::Ready(Err(Error::Cancelled))
             }
             State::Waiting => {
-                let Some(core) = running() else { return Poll::Ready(Err(Error::Runtime("no running event loop"))) };
+                let Some(core) = running() else { return Poll::Ready(Err(Error::NO_RUNNING_LOOP)) };
                 self.sleep(&core, cx);
                 Poll::Pending
             }
@@ -221,7 +221,7 @@ impl LoopBound {
     /// # Errors
     /// `Runtime` with the text `otherwise` if another loop was bound before, or none runs.
     pub(crate) fn bind(&self, otherwise: &'static str) -> Result<()> {
-        with_running(|core| self.bind_to(core, otherwise)).unwrap_or(Err(Error::Runtime("no running event loop")))
+        with_running(|core| self.bind_to(core, otherwise)).unwrap_or(Err(Error::NO_RUNNING_LOOP))
     }
 
     /// As `bind`, to the running loop that the caller has at hand.
