@@ -159,6 +159,7 @@ fn what_is_sent_of_a_urls_password_is_printed_in_no_format() {
     ways.extend([
         vec!["-v"],
         vec!["-w", "%{header_json} %header{x-echo}"],
+        vec!["-w", "%{stderr}%{header_json} %header{x-echo}"],
         vec!["--fail-if-header-matches", "X-Echo: Basic"],
     ]);
     let mut hidden = 0;
