@@ -169,7 +169,9 @@ impl Error {
     pub(crate) fn in_context(mut self, doing: impl fmt::Display) -> Error {
         if !self.0.cancelled {
             let begun = format!("{doing}: ");
-            self.0.reason += begun.len();
+            if self.0.reason > 0 {
+                self.0.reason += begun.len();
+            }
             self.0.message.insert_str(0, &begun);
         }
         self

@@ -225,7 +225,9 @@ impl Incoming {
         if persistent && self.sent && self.session.0.keepalive {
             let (remote, number) = (self.remote, self.number);
             let idle = Idle { wire, remote, number, since: self.parse.exchange.hop().clock.latest() };
-            self.session.0.pool.borrow_mut().put(&self.url, idle);
+            let mut gone = Vec::new();
+            self.session.0.pool.borrow_mut().put(&self.url, idle, &mut gone);
+            drop(gone);
             return Ok(());
         }
         Ok(wire.close().await?)

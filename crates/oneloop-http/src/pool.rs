@@ -48,28 +48,36 @@ fn origin(url: &Url) -> &str {
 }
 
 impl Pool {
-    /// A connection to the origin of `url` that is fit for use: the one that was used last.
-    pub(crate) fn take(&mut self, url: &Url, cx: &mut Context<'_>, now: Instant) -> Result<Option<Idle>> {
+    /// A connection to the origin of `url` that is fit for use: the one that was used last. Those that aren't go to `gone`,
+    /// for the caller to drop with nothing borrowed: a stream may be the user's own.
+    pub(crate) fn take(
+        &mut self,
+        url: &Url,
+        cx: &mut Context<'_>,
+        now: Instant,
+        gone: &mut Vec<Idle>,
+    ) -> Result<Option<Idle>> {
         let Some(list) = self.idle.get_mut(origin(url)) else { return Ok(None) };
         while let Some(mut idle) = list.pop() {
             self.count -= 1;
             if now.saturating_duration_since(idle.since) < MAX_AGE && idle.wire.is_quiet(cx)? {
                 return Ok(Some(idle));
             }
+            gone.push(idle);
         }
         Ok(None)
     }
 
-    /// Keeps a connection. Now and then, and when there are too many, those that have outlived their time go; if there
-    /// still are too many, this one goes.
-    pub(crate) fn put(&mut self, url: &Url, idle: Idle) {
+    /// Keeps a connection. Now and then, and when there are too many, those that have outlived their time go to `gone`; if
+    /// there still are too many, so does this one.
+    pub(crate) fn put(&mut self, url: &Url, idle: Idle, gone: &mut Vec<Idle>) {
         let swept = *self.swept.get_or_insert(idle.since);
         let is_due = idle.since.saturating_duration_since(swept) >= MAX_AGE;
         if is_due || self.count >= MAX_IDLE || self.idle.len() >= MAX_IDLE {
-            self.sweep(idle.since);
+            self.sweep(idle.since, gone);
         }
         if self.count >= MAX_IDLE {
-            return;
+            return gone.push(idle);
         }
         self.count += 1;
         match self.idle.get_mut(origin(url)) {
@@ -86,10 +94,10 @@ impl Pool {
         std::mem::take(&mut self.idle).into_values().flatten().collect()
     }
 
-    fn sweep(&mut self, now: Instant) {
+    fn sweep(&mut self, now: Instant, gone: &mut Vec<Idle>) {
         self.swept = Some(now);
         self.idle.retain(|_, list| {
-            list.retain(|idle| now.saturating_duration_since(idle.since) < MAX_AGE);
+            gone.extend(list.extract_if(.., |idle| now.saturating_duration_since(idle.since) >= MAX_AGE));
             !list.is_empty()
         });
         self.count = self.idle.values().map(Vec::len).sum();
@@ -128,7 +136,7 @@ mod tests {
     }
 
     async fn take(pool: &mut Pool, url: &Url) -> Option<Idle> {
-        poll_fn(|cx| Poll::Ready(pool.take(url, cx, now()))).await.unwrap()
+        poll_fn(|cx| Poll::Ready(pool.take(url, cx, now(), &mut Vec::new()))).await.unwrap()
     }
 
     #[test]
@@ -138,7 +146,7 @@ mod tests {
             for number in 0..2_000 {
                 let url = Url::parse(&format!("http://host-{number}.example/")).unwrap();
                 let (idle, _peer) = idle();
-                pool.put(&url, idle);
+                pool.put(&url, idle, &mut Vec::new());
                 assert!(take(&mut pool, &url).await.is_some());
                 assert!(pool.idle.len() <= MAX_IDLE, "after {number}");
             }
@@ -151,9 +159,12 @@ mod tests {
             let mut pool = Pool::default();
             let [one, other] = ["http://one.example/", "http://other.example/"].map(|url| Url::parse(url).unwrap());
             let ((first, mut peer), (second, _other_peer)) = (idle(), idle());
-            pool.put(&one, first);
+            pool.put(&one, first, &mut Vec::new());
             oneloop::sleep(MAX_AGE).await.unwrap();
-            pool.put(&other, Idle { since: now(), ..second });
+            let mut gone = Vec::new();
+            pool.put(&other, Idle { since: now(), ..second }, &mut gone);
+            assert_eq!(gone.len(), 1);
+            drop(gone);
             assert_eq!((pool.count, pool.idle.len()), (1, 1));
             assert_eq!(peer.read(&mut [0]).await.unwrap(), 0, "it was closed");
             assert!(take(&mut pool, &other).await.is_some());

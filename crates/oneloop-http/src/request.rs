@@ -200,7 +200,10 @@ async fn head_within(limit: Duration, incoming: &mut Incoming) -> Result<()> {
 }
 
 async fn take_idle(session: &Session, url: &Url, now: Instant) -> Result<Option<Idle>> {
-    poll_fn(|cx| Poll::Ready(session.pool.borrow_mut().take(url, cx, now))).await
+    let mut gone = Vec::new();
+    let taken = poll_fn(|cx| Poll::Ready(session.pool.borrow_mut().take(url, cx, now, &mut gone))).await;
+    drop(gone);
+    taken
 }
 
 /// The request as it goes on the wire.

@@ -47,6 +47,7 @@ impl LoopRef {
 impl Drop for EventLoop {
     fn drop(&mut self) {
         self.core.close();
+        self.core.debug.forget_closures(|closure| self.core.fence(move || drop(closure)));
     }
 }
 
@@ -71,7 +72,6 @@ impl Core {
         let (signals, watches) = (self.signals.take(), self.watches.take());
         self.fence(move || drop(signals));
         self.fence(move || drop(watches));
-        self.debug.forget_closures(|closure| self.fence(move || drop(closure)));
         drop(self.selector.poll.take()); // the loop may be referred to for long: its descriptors are not kept
     }
 

@@ -28,7 +28,8 @@ use crate::{
 /// Makes a loop, runs `main` on it, cancels what is left and waits for that, and closes the loop.
 ///
 /// On the program's main thread, Ctrl-C (SIGINT) cancels `main`; if that ends as cancelled, this gives
-/// `Err(Interrupted)`, and if it goes on, what it returns. A second Ctrl-C ends the run at once. A handler of one's own
+/// `Err(Interrupted)`, and if it goes on, what it returns. A second Ctrl-C doesn't wait for `main`, and one while what is
+/// left is waited for ends that; both give `Err(Interrupted)`, whatever `main` has returned. A handler of one's own
 /// ([`add_signal_handler`](LoopRef::add_signal_handler)) takes the place of that. A signal that was caught once doesn't
 /// end the process by itself any more, also after the run.
 ///
@@ -169,9 +170,9 @@ impl Runner {
         if self.event_loop.all_tasks().is_empty() && !self.event_loop.has_default_executor() {
             return Ok(());
         }
-        let interrupts = self.catch_interrupts(None)?;
+        let interrupts = self.catch_interrupts(None).ok(); // there may be no descriptor left for that
         let ended = self.wait_for_leftovers();
-        if interrupts.is_one_unheard() { Err(Error::Interrupted) } else { ended }
+        if interrupts.is_some_and(|interrupts| interrupts.is_one_unheard()) { Err(Error::Interrupted) } else { ended }
     }
 
     fn wait_for_leftovers(&self) -> Result<()> {
@@ -197,7 +198,8 @@ impl Runner {
             let on_interrupt = move |_| {
                 count.set(count.get() + 1);
                 match &main {
-                    Some(main) if count.get() == 1 && !main.done() => asked.set(main.cancel()),
+                    Some(main) if main.done() => {} // the run ends by itself; a stop would be in the way of the next
+                    Some(main) if count.get() == 1 => asked.set(main.cancel()),
                     _ => drop(event_loop.upgrade().map(|core| LoopRef { core }.stop())),
                 }
             };

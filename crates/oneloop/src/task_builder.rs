@@ -75,6 +75,7 @@ impl TaskBuilder {
     #[must_use = "a task that nobody awaits still runs, but its errors are only reported; say `drop(task)` to mean that"]
     pub fn create_task<T: 'static>(self, future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
         let core = self.event_loop.core;
+        core.debug.is_named_next.set(self.name.is_some());
         let task = core.create_task(future);
         if let Some(name) = self.name {
             core.unnamed.set(core.unnamed.get().wrapping_sub(1)); // the number that it was just given

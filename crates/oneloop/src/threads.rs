@@ -264,7 +264,9 @@ impl<T> ThreadFuture<T> {
                 }
             };
         }
-        let ended = std::mem::replace(&mut *state, State::Taken);
+        let was_cancelled = matches!(*state, State::Done(Err(Error::Cancelled)));
+        let left = if was_cancelled { State::Cancelled } else { State::Taken };
+        let ended = std::mem::replace(&mut *state, left);
         drop(state);
         match ended {
             State::Done(result) => result,
@@ -285,9 +287,15 @@ impl<T: Send + 'static> Promise<T> {
             return;
         }
         let task = core.create_task(future);
-        match &mut *self.0.lock() {
-            state @ State::Waiting(_) => *state = State::Waiting(Some(task.id())),
-            _ => drop(task.cancel()), // since it was looked at above, and there was no task to tell
+        let is_wanted = match &mut *self.0.lock() {
+            State::Waiting(made) => {
+                *made = Some(task.id());
+                true
+            }
+            _ => false, // it was cancelled since it was looked at above, and there was no task to tell
+        };
+        if !is_wanted {
+            task.cancel(); // without the lock: an observer may ask for the future
         }
         let inner = task.inner.clone();
         let passes_on = move || {

@@ -322,3 +322,17 @@ fn what_a_thread_names_is_gone_with_its_loop() {
     let closed = std::thread::spawn(move || bound.call_soon_threadsafe(|_| ())).join().unwrap();
     assert_eq!(closed.unwrap_err().to_string(), "Event loop is closed");
 }
+
+#[test]
+fn a_thread_future_that_was_looked_at_forgot_that_it_was_cancelled() {
+    let looked = run(async {
+        let handle = here().handle();
+        to_thread(move || {
+            let future = handle.run_coroutine_threadsafe(|| async { Err::<(), _>(Error::Cancelled) });
+            let result = future.result_timeout(Duration::from_secs(3600));
+            Ok((result.unwrap_err().is_cancelled(), future.cancelled()))
+        })
+        .await
+    });
+    assert_eq!(looked.unwrap(), (true, true));
+}

@@ -64,15 +64,17 @@ fn a_task_with_a_default_name_was_told_under_another_number() {
     event_loop
         .run_until_complete(async {
             let named = task_builder()?.name("named").create_task(async { Ok(()) });
+            let another = task_builder()?.name("another").create_task(async { Ok(()) });
             let unnamed = create_task(async { Ok(()) });
             assert_eq!(unnamed.get_name(), "Task-2");
             named.await?;
+            another.await?;
             unnamed.await
         })
         .unwrap();
     let lines = recorder.lines();
     let names: Vec<&str> = lines.iter().filter_map(|line| line.split_once("name: ").map(|(_, name)| name)).collect();
-    assert_eq!(names, ["\"named\" }", "\"Task-2\" }"]);
+    assert_eq!(names, ["\"named\" }", "\"another\" }", "\"Task-2\" }"]);
 }
 
 /// Cancels a future of another thread's as soon as its task is made.

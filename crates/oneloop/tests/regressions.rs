@@ -145,7 +145,6 @@ fn awaiting_what_belongs_to_another_loop_hung() {
     assert_eq!(by_value.1.unwrap_err().kind(), "runtime");
 }
 
-/// Both are the first task of their loop, and so have the same id.
 #[test]
 fn running_what_belongs_to_another_loop_hung() {
     let (one, other) = (virtual_loop(), virtual_loop());
@@ -161,6 +160,7 @@ fn running_what_belongs_to_another_loop_hung() {
     assert_eq!(first.unwrap_err().to_string(), sentence);
 }
 
+/// Both are the first task of their loop, and so have the same id.
 #[test]
 fn a_task_of_another_loop_with_the_same_id_was_taken_for_oneself() {
     let other = virtual_loop();

@@ -49,6 +49,8 @@ pub(crate) struct DebugMode {
     on: Cell<bool>,
     /// Whether steps are looked at: in debug mode, or for an observer.
     looks: Cell<bool>,
+    /// The next task is given a name of its own right after it is made.
+    pub(crate) is_named_next: Cell<bool>,
     slow_callback_duration: Cell<Option<Duration>>,
     /// Where the tasks that live were made. Kept in debug mode alone.
     made_at: RefCell<HashMap<TaskId, Place>>,
@@ -130,7 +132,7 @@ impl Core {
     fn note_made(&self, task: TaskId, at: Place) {
         self.observe(|| Event::Spawn { task, parent: current_id(), at });
         let its_default = self.unnamed.get(); // as `default_name` has given it just now
-        if its_default != task.number() {
+        if !self.debug.is_named_next.take() && its_default != task.number() {
             let name = format!("Task-{its_default}");
             self.observe(|| Event::Name { task, name: &name });
         }

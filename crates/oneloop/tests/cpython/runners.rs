@@ -382,5 +382,15 @@ fn an_interrupt_in_the_last_turn_was_lost() {
         Ok(())
     });
     assert!(matches!(last_turn, Err(Error::Interrupted)));
-    assert_eq!(runner.run(async { Ok("goes on") }).unwrap(), "goes on");
+    // Seen in the turn in which main ends, behind it.
+    let same_turn = runner.run(async {
+        interrupt_self_and_hear();
+        yield_now().await
+    });
+    assert!(matches!(same_turn, Err(Error::Interrupted)));
+    let goes_on = runner.run(async {
+        yield_now().await?;
+        Ok("goes on")
+    });
+    assert_eq!(goes_on.unwrap(), "goes on", "no stop is left behind");
 }

@@ -12,6 +12,7 @@ use std::{
     collections::VecDeque,
     fmt, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    os::fd::{AsRawFd, RawFd},
     rc::Rc,
 };
 
@@ -156,9 +157,9 @@ impl DatagramTransport {
                 }
                 Ok(()) => return Ok(()),
             }
-            let this = self.clone();
-            if let Some(socket) = &*self.0.socket.borrow() {
-                self.0.event_loop.add_writer(socket, move || this.write_ready())?;
+            let this = Held(self.clone());
+            if let Some(fd) = self.fd() {
+                self.0.event_loop.add_writer(&fd, move || this.0.write_ready())?;
             }
         }
         self.0.buffer.borrow_mut().push_back((data.to_vec(), address));
@@ -170,8 +171,8 @@ impl DatagramTransport {
         if self.0.closing.replace(true) {
             return;
         }
-        if let Some(socket) = &*self.0.socket.borrow() {
-            self.0.event_loop.remove_reader(socket);
+        if let Some(fd) = self.fd() {
+            self.0.event_loop.remove_reader(&fd);
         }
         if self.0.buffer.borrow().is_empty() {
             self.lose_soon();
@@ -205,10 +206,15 @@ impl DatagramTransport {
         if self.0.closing.get() {
             return;
         }
-        let this = Reads(self.clone());
-        if let Some(socket) = &*self.0.socket.borrow() {
-            let _loop_is_closing = self.0.event_loop.add_reader(socket, move || this.0.read_ready());
+        let this = Held(self.clone());
+        if let Some(fd) = self.fd() {
+            let _loop_is_closing = self.0.event_loop.add_reader(&fd, move || this.0.read_ready());
         }
+    }
+
+    /// The socket's number, so that nothing is borrowed while callbacks are installed, removed and dropped.
+    fn fd(&self) -> Option<RawFd> {
+        self.0.socket.borrow().as_ref().map(AsRawFd::as_raw_fd)
     }
 
     /// Calls a method of the protocol, as long as there is one.
@@ -243,8 +249,8 @@ impl DatagramTransport {
                 Ok(()) => {}
             }
         }
-        if let Some(socket) = &*self.0.socket.borrow() {
-            self.0.event_loop.remove_writer(socket);
+        if let Some(fd) = self.fd() {
+            self.0.event_loop.remove_writer(&fd);
         }
         if self.0.closing.get() {
             self.lose_soon();
@@ -272,26 +278,29 @@ impl DatagramTransport {
     }
 
     fn lose_soon(&self) {
-        let this = self.clone();
+        let this = Held(self.clone());
         self.0.event_loop.call_soon(move || {
-            let socket = this.0.socket.take();
+            let endpoint = &*this.0.0;
+            let socket = endpoint.socket.take();
             if let Some(socket) = &socket {
-                this.0.event_loop.remove_writer(socket);
-                this.with_protocol(|protocol| protocol.connection_lost(None));
+                endpoint.event_loop.remove_writer(socket);
+                this.0.with_protocol(|protocol| protocol.connection_lost(None));
             }
-            drop(this.0.protocol.take());
+            let protocol = endpoint.protocol.take();
+            drop(protocol);
         });
     }
 }
 
-/// What the loop's reading callback holds. With the loop it goes, and with it what only the loop could still call.
-struct Reads(DatagramTransport);
+/// What the loop's callbacks hold of an endpoint. They go with the loop, and with them what only the loop could call.
+struct Held(DatagramTransport);
 
-impl Drop for Reads {
+impl Drop for Held {
     fn drop(&mut self) {
         let endpoint = &*self.0.0;
         if endpoint.event_loop.is_closed() {
-            drop((endpoint.socket.take(), endpoint.protocol.take()));
+            let gone = (endpoint.socket.take(), endpoint.protocol.take());
+            drop(gone); // with nothing borrowed: the protocol is the user's
         }
     }
 }
