@@ -61,6 +61,7 @@ fn run(command: &mut Command, output: Output, must_pass: bool) -> Result<Usage, 
         let watched = scope.spawn(|| watch_peak(id, &ended));
         let said = read_all(&mut child);
         ended.store(true, Ordering::Relaxed);
+        watched.thread().unpark(); // its pause is no part of the run
         (said, watched.join().unwrap_or_default())
     });
     let said = said.map_err(failed)?;
@@ -98,7 +99,7 @@ fn watch_peak(id: u32, ended: &AtomicBool) -> Option<u64> {
     let mut peak = None;
     while !ended.load(Ordering::Relaxed) {
         peak = peak_of(&id).or(peak);
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(10));
     }
     peak
 }
