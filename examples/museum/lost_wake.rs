@@ -7,7 +7,7 @@
 //! The rule: leave the waker first, look afterwards; or do both under one lock. On asyncio's one thread nothing comes
 //! between two lines of a callback, and `call_soon_threadsafe` appends first and writes to the self-pipe afterwards, for
 //! the same reason. .NET's awaiters and tokio's `AtomicWaker` exchange state and continuation in one atomic operation.
-//! In oneloop `ready.rs` has the order, and loom tries every way to meet in it.
+//! In oneloop `ready.rs` has the order, and loom tries the ways to meet in it, with up to three preemptions.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -5,8 +5,8 @@
 //! the turn has ended, and again; the loop never comes to its selector and its timers, and they might as well not exist.
 //!
 //! The rule: a turn runs what was ready when it began. What becomes ready meanwhile waits for the next one, behind a look at
-//! sockets and clocks. asyncio counts (`ntodo = len(self._ready)`), and so does oneloop. A C# message pump that
-//! drains its queue until it is empty has this fault; tokio looks at the kernel after every 61 steps, whatever is ready.
+//! sockets and clocks. asyncio counts (`ntodo = len(self._ready)`), and so does oneloop. A pump
+//! that looks at its timers only when its queue is empty has this fault; tokio looks at the kernel after every 61 steps, whatever is ready.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

@@ -6,8 +6,8 @@
 //! same number. Then the old event is delivered to the new socket: it is told that it can be read, and it can't.
 //!
 //! The rule: a token is never used twice. Here and in `selector.rs` it has a generation beside its number, and an event
-//! of an earlier generation is dropped. asyncio looks the number up when it dispatches, and is saved by levels: a wrong
-//! event costs a read that says `EAGAIN`. libuv sets a closed number to -1 in the batch that is being dispatched; .NET
+//! of an earlier generation is dropped. asyncio queues a handle for each event of a batch before it runs any; who
+//! closes a socket cancels its handle, and the new socket's is another. libuv sets a closed number to -1 in the batch that is being dispatched; .NET
 //! and tokio use a pointer or a slot that lives until the batch is over.
 
 use std::collections::BTreeMap;

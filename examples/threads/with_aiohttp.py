@@ -17,7 +17,7 @@ async def main():
     server = await asyncio.start_server(answer, "127.0.0.1", 0)  # on the same thread
     port = server.sockets[0].getsockname()[1]
     # ANCHOR: sessions
-    resolver = aiohttp.ThreadedResolver()  # the default, unless aiodns is installed
+    resolver = aiohttp.ThreadedResolver()  # the default; newer versions take aiodns where it is there
     connector = aiohttp.TCPConnector(resolver=resolver, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
         for host in ("127.0.0.1", "localhost"):

@@ -1,9 +1,9 @@
 //! A page in Debian's chromium, as somebody at a keyboard meets it.
 //!
-//! Job: open a page without a window, press its keys, and read what it shows: its rendered text, the place of the focus,
-//! what a screen reader is told. Neighbours: `tests/report.rs`. Invariants: a key goes through the browser's own input, so
-//! that what has the focus gets it; the browser talks through two pipes, so there is no port; it ends with the value.
-//! Source: the Chrome DevTools Protocol, one JSON document after another with a zero byte behind each.
+//! Job: open a page without a window, press its keys, and read what it shows: its rendered text, the place of the
+//! focus, what a screen reader is told. Neighbours: `tests/report.rs`. Invariants: a key goes through the browser's own
+//! input, so that what has the focus gets it; the browser talks through two pipes, so there is no port; it ends with
+//! the value. Source: the Chrome DevTools Protocol, one JSON document after another with a zero byte behind each.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

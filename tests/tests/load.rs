@@ -53,7 +53,8 @@ fn the_exporter_can_probe_a_thousand_times_a_second_on_one_core_in_bounded_memor
     assert!(each.as_millis() < most, "{each:?} a scrape: fewer than {} a second", 1000 / most);
 }
 
-/// What is left of a second is the handshake's: a key exchange, a signature and two certificates to verify, each time anew.
+/// What is left of a second is the handshake's: a key exchange, a signature and two certificates to verify, each time
+/// anew.
 #[test]
 #[ignore = "keeps the machine busy: the step 'heavy' of cargo xtask ci"]
 fn over_https_it_can_probe_several_hundred_times_a_second_on_one_core_in_bounded_memory() {

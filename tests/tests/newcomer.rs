@@ -358,7 +358,8 @@ fn no_run_is_too_odd_to_be_replayed() {
     }
 }
 
-/// Three columns fit one screen of a telephone, can be read there, and are stepped by the keys of whichever has the focus.
+/// Three columns fit one screen of a telephone, can be read there, and are stepped by the keys of whichever has the
+/// focus.
 #[test]
 fn columns_can_be_compared_on_a_telephone_and_stepped_back() {
     let logs: Vec<Log> = (1..4).map(|count| run_of(vec!["a".to_owned(); count], Recorder::default())).collect();

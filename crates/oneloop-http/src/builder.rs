@@ -90,8 +90,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Refuse the certificates that the lists in this PEM file revoke. An issuer that no list is from revokes nothing, and
-    /// a list that is out of date still counts. curl: `--crlfile`, which wants a list of every issuer.
+    /// Refuse the certificates that the lists in this PEM file revoke. An issuer that no list is from revokes nothing,
+    /// and a list that is out of date still counts. curl: `--crlfile`, which wants a list of every issuer.
     #[must_use]
     pub fn crl_file(mut self, file: impl Into<PathBuf>) -> SessionBuilder {
         self.tls.crls.push(Pem::File(file.into()));

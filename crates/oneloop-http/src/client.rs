@@ -115,9 +115,9 @@ impl ClientSession {
         Ok(resolved.addresses)
     }
 
-    /// As [`resolve`](Self::resolve), for the host of `url` and as the first part of a request for it: within the session's
-    /// time limit for resolving, and with a hop in `exchange` that tells how long it took, also when it fails. Cancellation
-    /// safe.
+    /// As [`resolve`](Self::resolve), for the host of `url` and as the first part of a request for it: within the
+    /// session's time limit for resolving, and with a hop in `exchange` that tells how long it took, also when it
+    /// fails. Cancellation safe.
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve), and `bad-url` for a URL without a host.
@@ -233,7 +233,8 @@ impl RequestBuilder {
 
     /// The time for everything: redirects and the body included. Measured from [`send`](Self::send).
     ///
-    /// A caller that reads the body at once can as well put `oneloop::wait_for` around both, for one timer instead of two.
+    /// A caller that reads the body at once can as well put `oneloop::wait_for` around both, for one timer instead of
+    /// two.
     pub fn timeout(mut self, timeout: Duration) -> RequestBuilder {
         self.timeout = Some(timeout);
         self

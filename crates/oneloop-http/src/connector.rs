@@ -348,8 +348,8 @@ impl Connector {
         reached
     }
 
-    /// The addresses of a family that had not answered in time; none where that fails or takes too long again. An error is
-    /// a cancellation.
+    /// The addresses of a family that had not answered in time; none where that fails or takes too long again. An error
+    /// is a cancellation.
     pub(crate) async fn resolve_late(&self, name: &str, family: Family) -> Result<Vec<IpAddr>> {
         let search = self.resolver.resolve(name, family);
         match resolving(Some(Limit::of(LATE_FAMILY)), search).await {

@@ -1,8 +1,8 @@
 //! What the fuzz targets run, one function each: any bytes in, and a panic if a promise is broken.
 //!
 //! Not part of the public interface. It stands here because it looks at parsers that are not public, and because the
-//! same functions run in two places: under `cargo fuzz` (folder `fuzz`, needs a nightly compiler), and over the corpus and
-//! its mutations in `tests/fuzz_smoke.rs`, which every test run includes.
+//! same functions run in two places: under `cargo fuzz` (folder `fuzz`, needs a nightly compiler), and over the corpus
+//! and its mutations in `tests/fuzz_smoke.rs`, which every test run includes.
 
 use std::net::IpAddr;
 

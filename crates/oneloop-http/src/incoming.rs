@@ -278,61 +278,53 @@ impl Parse {
         if !self.answering {
             self.perhaps.get_or_insert(now);
         }
-        let mut at = 0;
-        let outcome = loop {
-            let (used, event) = match self.reader.feed(bytes.get(at..).unwrap_or_default()) {
-                Ok(step) => step,
-                Err(error) => break Err(Error::from_proto(error)),
-            };
-            at += used;
-            match event {
-                Event::NeedMore => break Ok(()),
-                Event::Data(data) => match &mut self.decoder {
-                    None => sink(data),
-                    Some(decoder) => {
-                        if let Err(flaw) = decoder.feed(data, sink) {
-                            break Err(undecodable(flaw));
-                        }
-                    }
-                },
-                Event::Interim(_) => {
-                    self.exchange.hop().interim += 1;
-                    self.perhaps = (at < bytes.len()).then_some(now);
-                }
-                Event::Head(head) => {
-                    self.answers(now);
-                    let head = Rc::new(head);
-                    let mut hop = self.exchange.hop();
-                    hop.clock.headers_done(now);
-                    hop.head = Some(head.clone());
-                    drop(hop);
-                    if self.compressed && head.framing != Framing::None {
-                        match Decoder::of(&head.headers, self.reader.limits().max_body_bytes) {
-                            Ok(decoder) => self.decoder = decoder.map(Box::new),
-                            Err(flaw) => {
-                                self.head = Some(head);
-                                break Err(undecodable(flaw));
-                            }
-                        }
-                    }
-                    self.head = Some(head);
-                }
-                Event::Trailers(trailers) => self.trailers = Some(Box::new(trailers)),
-                Event::End { persistent } => {
-                    if let Err(error) = self.finish_decoding() {
-                        break Err(error);
-                    }
-                    self.end = Some(persistent && at == bytes.len());
-                    break Ok(());
-                }
-            }
-        };
+        let outcome = self.read_events(bytes, now, sink);
         // Half a status line may tell, and what is no response never will.
         if !self.answering && (outcome.is_err() || self.reader.is_final()) {
             self.answers(now);
         }
         self.note_progress(now);
         outcome
+    }
+
+    fn read_events(&mut self, mut bytes: &[u8], now: Instant, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+        loop {
+            let (used, event) = self.reader.feed(bytes).map_err(Error::from_proto)?;
+            bytes = bytes.get(used..).unwrap_or_default();
+            match event {
+                Event::NeedMore => return Ok(()),
+                Event::Data(data) => match &mut self.decoder {
+                    None => sink(data),
+                    Some(decoder) => decoder.feed(data, sink).map_err(undecodable)?,
+                },
+                Event::Interim(_) => {
+                    self.exchange.hop().interim += 1;
+                    self.perhaps = (!bytes.is_empty()).then_some(now);
+                }
+                Event::Head(head) => self.take_head(head, now)?,
+                Event::Trailers(trailers) => self.trailers = Some(Box::new(trailers)),
+                Event::End { persistent } => {
+                    self.finish_decoding()?;
+                    self.end = Some(persistent && bytes.is_empty());
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The head is there, also when the body behind it can't be read.
+    fn take_head(&mut self, head: ResponseHead, now: Instant) -> Result<()> {
+        self.answers(now);
+        let head = self.head.insert(Rc::new(head));
+        let mut hop = self.exchange.hop();
+        hop.clock.headers_done(now);
+        hop.head = Some(head.clone());
+        drop(hop);
+        if self.compressed && head.framing != Framing::None {
+            let decoder = Decoder::of(&head.headers, self.reader.limits().max_body_bytes).map_err(undecodable)?;
+            self.decoder = decoder.map(Box::new);
+        }
+        Ok(())
     }
 
     /// A stream that failed when part of the response was there says so; any other error is as it was.

@@ -48,8 +48,8 @@ fn origin(url: &Url) -> &str {
 }
 
 impl Pool {
-    /// A connection to the origin of `url` that is fit for use: the one that was used last. Those that aren't go to `gone`,
-    /// for the caller to drop with nothing borrowed: a stream may be the user's own.
+    /// A connection to the origin of `url` that is fit for use: the one that was used last. Those that aren't go to
+    /// `gone`, for the caller to drop with nothing borrowed: a stream may be the user's own.
     pub(crate) fn take(
         &mut self,
         url: &Url,
@@ -68,8 +68,8 @@ impl Pool {
         Ok(None)
     }
 
-    /// Keeps a connection. Now and then, and when there are too many, those that have outlived their time go to `gone`; if
-    /// there still are too many, so does this one.
+    /// Keeps a connection. Now and then, and when there are too many, those that have outlived their time go to `gone`;
+    /// if there still are too many, so does this one.
     pub(crate) fn put(&mut self, url: &Url, idle: Idle, gone: &mut Vec<Idle>) {
         let swept = *self.swept.get_or_insert(idle.since);
         let is_due = idle.since.saturating_duration_since(swept) >= MAX_AGE;

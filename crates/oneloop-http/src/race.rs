@@ -115,7 +115,7 @@ where
     let (begun, earlier) = {
         let hop = exchange.hop();
         // The clock's latest event is that its connecting phase was entered.
-        (hop.clock.started() + hop.clock.total(), hop.attempts.len())
+        (hop.clock.latest(), hop.attempts.len())
     };
     let mut race = Race {
         connect,

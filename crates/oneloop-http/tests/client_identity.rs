@@ -59,13 +59,21 @@ fn our_certificate_is_shown_where_it_is_asked_for_and_a_refusal_is_told_apart() 
     let for_clients = |params: &mut CertificateParams| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     };
+    let expired = |params: &mut CertificateParams| {
+        for_clients(params);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    };
+    let refused = Err(ErrorKind::TlsClientCert);
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
-        for (signer, expected) in [(&authority, Ok(200)), (&stranger, Err(ErrorKind::TlsClientCert))] {
+        for (identity, expected) in [
+            (authority.server(&["me"], for_clients).pem(), Ok(200)),
+            (stranger.server(&["me"], for_clients).pem(), refused),
+            (authority.server(&["me"], expired).pem(), refused),
+        ] {
             let mut setup = authority.server(&["example.org"], |_| ());
             setup.versions = vec![version];
             setup.client_root = Some(authority.root());
             let config = setup.build();
-            let identity = signer.server(&["me"], for_clients).pem();
             let ca = authority.root_pem.clone();
             virtually(async move {
                 let session = session_to(config).ca_pem(ca).identity_pem(identity).build().unwrap();

@@ -1,8 +1,9 @@
 //! What a recorder and a census cost an event: `cargo bench -p oneloop-trace --bench recorder`.
 //!
-//! A hundred tasks yield in turn, as in M3, on a loop without an observer and on one with, in several rounds. Prints the
-//! nanoseconds an event that the observer takes of the processor: the medians of the rounds, and the least beside them. Time
-//! on the processor is what is compared, so that another process that takes its turn on a shared machine is not counted.
+//! A hundred tasks yield in turn, as in M3, on a loop without an observer and on one with, in several rounds. Prints
+//! the nanoseconds an event that the observer takes of the processor: the medians of the rounds, and the least beside
+//! them. Time on the processor is what is compared, so that another process that takes its turn on a shared machine is
+//! not counted.
 
 #![forbid(unsafe_code)]
 

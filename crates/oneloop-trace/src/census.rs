@@ -1,10 +1,10 @@
 //! What every task is doing now: kept while the loop runs, read from anywhere, also while the loop is stuck.
 //!
-//! Job: an observer that keeps, of each task that lives, its name, its state and since when, what it waits for, where it
-//! was made and where it awaited last; and of the loop, which step it is in. A [`Snapshot`] is a copy of that. Neighbours:
-//! `tasks.rs` prints a snapshot as a table and a tree; `watchdog.rs` reads from its thread. Invariants: memory is a few
-//! hundred bytes a task that lives; the lock is held for one event or one copy, never while anything is printed; the
-//! observer calls nothing of the loop's but its clock.
+//! Job: an observer that keeps, of each task that lives, its name, its state and since when, what it waits for, where
+//! it was made and where it awaited last; and of the loop, which step it is in. A [`Snapshot`] is a copy of that.
+//! Neighbours: `tasks.rs` prints a snapshot as a table and a tree; `watchdog.rs` reads from its thread. Invariants:
+//! memory is a few hundred bytes a task that lives; the lock is held for one event or one copy, never while anything is
+//! printed; the observer calls nothing of the loop's but its clock.
 //!
 //! Counterparts: `python -m asyncio ps` and `pstree` (3.14), which read the interpreter's memory from outside; in .NET
 //! `dotnet-dump`'s `dumpasync`, which reads a dump of it.

@@ -2,9 +2,9 @@
 //!
 //! Job: track 1 is the loop, with turns that hold parks and polls; each task has a track of its own with what it does
 //! (scheduled, running, waiting) and the spans of its work; arrows go from a wake to the poll that it led to; counters
-//! show queue, timers and sources. Neighbours: `fold.rs` knows the states. Invariants: slices of one track nest, times are
-//! microseconds since the first event, and nothing is left open at the end of the log; each slice stands where it began,
-//! since Perfetto ties an end of an arrow to the slice that was begun last before it, in the file's order.
+//! show queue, timers and sources. Neighbours: `fold.rs` knows the states. Invariants: slices of one track nest, times
+//! are microseconds since the first event, and nothing is left open at the end of the log; each slice stands where it
+//! began, since Perfetto ties an end of an arrow to the slice that was begun last before it, in the file's order.
 //! Source: the Trace Event Format of Chromium's catapult project; Perfetto's `slice_tracker.cc` and `flow_tracker.cc`.
 
 use std::collections::BTreeMap;

@@ -1,10 +1,11 @@
 //! The state of a loop at any moment of a log, by folding its events.
 //!
-//! Job: [`State::apply`] takes one event; what every picture shows is read off the state between two events. It says when an
-//! event breaks a promise: [`check`] folds a whole log and lists them. Neighbours: `chrome.rs` folds with it; the page has
-//! the same fold in JavaScript (`page/fold.js`), and both are compared with the loop's own snapshots.
+//! Job: [`State::apply`] takes one event; what every picture shows is read off the state between two events. It says
+//! when an event breaks a promise: [`check`] folds a whole log and lists them. Neighbours: `chrome.rs` folds with it;
+//! the page has the same fold in JavaScript (`page/fold.js`), and both are compared with the loop's own snapshots.
 //! Invariants checked: no poll without a wake, every wake that was not coalesced leads to a poll or an end, nothing
-//! happens to a task after its end, spans nest, and each turn begins with the queue, timers and sources that were expected.
+//! happens to a task after its end, spans nest, and each turn begins with the queue, timers and sources that were
+//! expected.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,12 +1,12 @@
 //! Record a run of the loop once, and look at it in many ways.
 //!
-//! [`Recorder`] is an [`Observer`](oneloop::Observer): it keeps what the loop tells it, in a ring of bounded size. What it
-//! kept is a [`Log`], and every picture is a function of a log alone: [`chrome_trace`] for Perfetto, [`report`] for a page
-//! that replays the run step by step beside the loop's own source. [`State`] folds a log event by event, as each picture
-//! does, and [`check`] says where a log breaks a promise of the loop's.
+//! [`Recorder`] is an [`Observer`](oneloop::Observer): it keeps what the loop tells it, in a ring of bounded size. What
+//! it kept is a [`Log`], and every picture is a function of a log alone: [`chrome_trace`] for Perfetto, [`report`] for
+//! a page that replays the run step by step beside the loop's own source. [`State`] folds a log event by event, as each
+//! picture does, and [`check`] says where a log breaks a promise of the loop's.
 //!
-//! [`Census`] is the other observer: it keeps nothing but what every task is doing *now*, so that it can be asked while the
-//! loop runs ([`tasks_text`]), or by a thread when the loop is stuck ([`Watchdog`]).
+//! [`Census`] is the other observer: it keeps nothing but what every task is doing *now*, so that it can be asked while
+//! the loop runs ([`tasks_text`]), or by a thread when the loop is stuck ([`Watchdog`]).
 //!
 //! ```
 //! use std::rc::Rc;

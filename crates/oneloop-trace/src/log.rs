@@ -1,8 +1,8 @@
 //! What was recorded, in the form that every picture is made from.
 //!
-//! Job: the one schema. A log is JSON as it stands (serde), so that another language's loop can write one, too. Neighbours:
-//! `recorder.rs` makes logs, `fold.rs`, `chrome.rs` and the page read them. Invariants: `n` counts without a gap, `t` never
-//! falls, tasks, timers, sources and wakes are numbered from 1.
+//! Job: the one schema. A log is JSON as it stands (serde), so that another language's loop can write one, too.
+//! Neighbours: `recorder.rs` makes logs, `fold.rs`, `chrome.rs` and the page read them. Invariants: `n` counts without
+//! a gap, `t` never falls, tasks, timers, sources and wakes are numbered from 1.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,9 @@
 //! An event as the recorder keeps it.
 //!
-//! Job: 24 bytes of plain words for each event, so that keeping one is a few stores and two of them with their times share a
-//! line of the cache. Neighbours: `recorder.rs` keeps them in its ring, and beside it what differs in length (ready queues,
-//! names). Invariants: nothing here owns memory; tasks and timers are numbered from 1, so 0 is none; places and names of
-//! spans are `'static`, and are kept as they are.
+//! Job: 24 bytes of plain words for each event, so that keeping one is a few stores and two of them with their times
+//! share a line of the cache. Neighbours: `recorder.rs` keeps them in its ring, and beside it what differs in length
+//! (ready queues, names). Invariants: nothing here owns memory; tasks and timers are numbered from 1, so 0 is none;
+//! places and names of spans are `'static`, and are kept as they are.
 
 use std::panic::Location;
 use std::time::Instant;

@@ -1,13 +1,14 @@
 //! The observer that keeps everything, up to a limit.
 //!
 //! Job: append what the loop tells to a ring, as it comes and as cheaply as can be: the loop waits for it. What costs
-//! more (numbering wakes and sources, texts) is done when the log is asked for. Neighbours: `raw.rs` has an event as it is
-//! kept, `log.rs` the form in which it is handed out. Invariants: memory is bounded by the capacity; what was pushed out is
-//! counted, never silent; the recorder calls nothing of the loop's but its clock.
+//! more (numbering wakes and sources, texts) is done when the log is asked for. Neighbours: `raw.rs` has an event as it
+//! is kept, `log.rs` the form in which it is handed out. Invariants: memory is bounded by the capacity; what was pushed
+//! out is counted, never silent; the recorder calls nothing of the loop's but its clock.
 //!
-//! **The clock is read where time may have passed**, since a reading costs as much as everything else about an event: when a
-//! turn, a step, a span or a thread begins or ends, when the selector comes back from a park with news or without, and for
-//! what a callback does. What a step does is stamped with the last reading before it. `cargo xtask hooks` measures the whole.
+//! **The clock is read where time may have passed**, since a reading costs as much as everything else about an event:
+//! when a turn, a step, a span or a thread begins or ends, when the selector comes back from a park with news or
+//! without, and for what a callback does. What a step does is stamped with the last reading before it. `cargo xtask
+//! hooks` measures the whole.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};

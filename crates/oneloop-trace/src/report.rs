@@ -1,9 +1,9 @@
 //! A log as a page that replays it: one file, no network.
 //!
-//! Job: put the log, the loop's own source and the scripts of `page/` into one HTML document. The source line that an event
-//! lights is the one that tells the observer of it, found in the text by its name. Neighbours: `page/fold.js` is the same
-//! fold as `fold.rs`. Invariants: nothing in a log can end the script that it stands in, or become markup: text reaches
-//! the page as text nodes only.
+//! Job: put the log, the loop's own source and the scripts of `page/` into one HTML document. The source line that an
+//! event lights is the one that tells the observer of it, found in the text by its name. Neighbours: `page/fold.js` is
+//! the same fold as `fold.rs`. Invariants: nothing in a log can end the script that it stands in, or become markup:
+//! text reaches the page as text nodes only.
 
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,7 @@
 //! A short run as one picture: a row for each task, a column for each turn, an arrow from each wake to its poll.
 //!
-//! Job: the pictures in the book. Neighbours: `log.rs`; `cargo xtask docs` draws them anew and CI compares. Invariants: the
-//! same log gives the same bytes; text reaches the picture escaped; nothing is said by colour alone.
+//! Job: the pictures in the book. Neighbours: `log.rs`; `cargo xtask docs` draws them anew and CI compares. Invariants:
+//! the same log gives the same bytes; text reaches the picture escaped; nothing is said by colour alone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

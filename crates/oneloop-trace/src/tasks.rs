@@ -1,9 +1,9 @@
 //! A snapshot as text: a table of what every task waits for, and the tree of who awaits whom.
 //!
-//! Job: what `prober --tasks` and SIGUSR1 print. Neighbours: `census.rs` makes the snapshots. Invariants: one line a task;
-//! columns of which nothing is known are left out; a name can't break a line or drive a terminal; of very many tasks the
-//! first are shown and the others counted by what they wait for; tasks that wait for each other in a circle end the tree
-//! there, and it says so.
+//! Job: what `prober --tasks` and SIGUSR1 print. Neighbours: `census.rs` makes the snapshots. Invariants: one line a
+//! task; columns of which nothing is known are left out; a name can't break a line or drive a terminal; of very many
+//! tasks the first are shown and the others counted by what they wait for; tasks that wait for each other in a circle
+//! end the tree there, and it says so.
 //!
 //! Counterparts: `python -m asyncio ps` (the table), `pstree` (the tree), both of 3.14.
 
@@ -219,8 +219,8 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Draws a task that nobody awaits, and all below it. A chain of tasks may be longer than the stack is deep, so the way
-    /// down is kept here: who stands on it, and what stands before a line.
+    /// Draws a task that nobody awaits, and all below it. A chain of tasks may be longer than the stack is deep, so the
+    /// way down is kept here: who stands on it, and what stands before a line.
     fn task(&mut self, out: &mut String, root: &'a TaskNow, name: impl Fn(u32) -> String) {
         let mut open = vec![Step::Draw(root, None)];
         let (mut above, mut before) = (BTreeSet::new(), String::new());

@@ -1,10 +1,10 @@
 //! A thread that says what the loop is stuck in.
 //!
-//! Job: look at a [`Census`](crate::Census) every so often; when the loop has been busy with one step or callback for longer
-//! than a limit, say with which, and print what every task waits for: the loop itself can't say anything then. Neighbours:
-//! `census.rs` tells what it is busy with. Invariants: there is no such thread unless somebody starts one; it is called
-//! `watchdog`, the observer is told of it, and it has ended when the value is dropped; one stuck step is reported when it
-//! passes the limit and each time that its length has doubled, not more often.
+//! Job: look at a [`Census`](crate::Census) every so often; when the loop has been busy with one step or callback for
+//! longer than a limit, say with which, and print what every task waits for: the loop itself can't say anything then.
+//! Neighbours: `census.rs` tells what it is busy with. Invariants: there is no such thread unless somebody starts one;
+//! it is called `watchdog`, the observer is told of it, and it has ended when the value is dropped; one stuck step is
+//! reported when it passes the limit and each time that its length has doubled, not more often.
 //!
 //! Counterparts: asyncio's debug mode speaks when the slow callback is over; .NET's has nothing but a growing pool.
 

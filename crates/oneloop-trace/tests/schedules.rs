@@ -145,7 +145,8 @@ impl Observer for Parks {
     }
 }
 
-/// Its time was that of the park's beginning: a task that had waited for a server seemed to have been ready all the while.
+/// Its time was that of the park's beginning: a task that had waited for a server seemed to have been ready all the
+/// while.
 #[test]
 fn what_comes_while_the_loop_is_parked_is_stamped_when_it_has_come() {
     let recorder = Rc::new(Recorder::default());

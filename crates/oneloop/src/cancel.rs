@@ -92,7 +92,7 @@ pub(crate) fn cancel_because(core: &Core, target: Rc<dyn CancelTarget>, message:
 }
 
 fn send(core: &Core, target: Rc<dyn CancelTarget>, message: Option<Arc<str>>) -> bool {
-    if !target.takes_request() {
+    if core.closed.get() || !target.takes_request() {
         return false;
     }
     let mut way = Way { hops: vec![Hop::Down(target)], message };
@@ -204,8 +204,8 @@ pub(crate) struct Cancellation {
     waiting: Cell<Waiting>,
     /// A request that is to be thrown at the next step (asyncio: `_must_cancel`).
     must_cancel: Cell<bool>,
-    /// A request has ended a leaf's wait: it is delivered though it is withdrawn, and its message stands, whatever a second
-    /// one says. In asyncio the leaf's future is cancelled then.
+    /// A request has ended a leaf's wait: it is delivered though it is withdrawn, and its message stands, whatever a
+    /// second one says. In asyncio the leaf's future is cancelled then.
     has_struck: Cell<bool>,
     /// Requests less withdrawals (asyncio: `cancelling()`).
     requests: Cell<u32>,

@@ -13,10 +13,12 @@ use crate::{
     error::{Error, Result},
     event_loop::{Core, EventLoop},
     exceptions::ExceptionContext,
+    future::{FutureState, Outcome},
     handle::Listener,
     loop_ref::LoopRef,
     observer::{Event, StepResult},
     selector::Selector,
+    task::{AnyTask, TaskInner},
     task_ref::TaskRef,
     waiters::Waiters,
 };
@@ -80,6 +82,23 @@ impl Core {
         for one in all {
             self.fence(move || drop(one));
         }
+    }
+}
+
+impl<T: 'static> TaskInner<T> {
+    /// For a task that is made on a closed loop: asyncio raises where it is made, here whoever awaits it gets the error.
+    pub(crate) fn refuse(&self, core: &Core) {
+        self.abandon(core);
+        self.state.complete(core, Outcome::Finished(Err(Error::LOOP_CLOSED)));
+        self.state.seen.set(true); // a destructor that begins something meanwhile is no fault to be told
+    }
+}
+
+impl<T> FutureState<T> {
+    /// It stays pending for ever, as in asyncio. Who waited is forgotten: they may hold each other.
+    pub(crate) fn abandon(&self) {
+        let waiters = self.waiters.take();
+        drop(waiters);
     }
 }
 

@@ -30,6 +30,7 @@ use crate::{
     cells::peek,
     error::{Error, Result},
     event_loop::running,
+    exceptions::{ExceptionContext, IN_CALLBACK},
     join::Task,
     task::Header,
     task_ref::TaskRef,
@@ -168,6 +169,17 @@ struct Shared {
     entered: Cell<bool>,
 }
 
+const ALREADY_ENTERED: Error = Error::Runtime("cannot enter context: it is already entered");
+
+/// Contexts are equal if they are one: `task.get_context() is context`.
+impl PartialEq for Context {
+    fn eq(&self, other: &Context) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Context {}
+
 /// A copy of the context that runs.
 pub fn copy_context() -> Context {
     Context::with(current_values())
@@ -195,16 +207,52 @@ impl Context {
         Context::with(self.0.values.borrow().clone())
     }
 
-    /// Calls `function` in this context: what it sets stays here. For a callback that is to run in a certain context
-    /// (asyncio: `context=`), queue `move || context.run(callback)`.
+    /// Calls `function` in this context: what it sets stays here.
     ///
     /// # Errors
     /// `Runtime` if the context runs already.
     pub fn run<R>(&self, function: impl FnOnce() -> R) -> Result<R> {
         if self.0.entered.get() {
-            return Err(Error::Runtime("cannot enter context: it is already entered"));
+            return Err(ALREADY_ENTERED);
         }
         Ok(self.enter(function))
+    }
+
+    /// `function`, for a callback that is to run in this very context and not in a copy of the one that runs now: what
+    /// `context=` is in asyncio's `call_soon`, `call_later` and `add_done_callback`. If it panics, that is reported in
+    /// this context too; if the context runs already when its turn comes, that is reported instead.
+    ///
+    /// ```
+    /// use oneloop::{Context, ContextVar};
+    /// static WHO: ContextVar<&str> = ContextVar::with_default("who", || "nobody");
+    ///
+    /// # oneloop::run(async {
+    /// let context = Context::new();
+    /// oneloop::get_running_loop()?.call_soon(context.callback(|| drop(WHO.set("the callback"))));
+    /// oneloop::yield_now().await?;
+    /// assert_eq!((WHO.get(), context.get(&WHO)), (Some("nobody"), Some("the callback")));
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn callback<F: FnOnce() + 'static>(&self, function: F) -> impl FnOnce() + use<F> {
+        let context = self.clone();
+        move || {
+            if !context.0.entered.get() {
+                context.enter_fenced(function);
+            } else if let Some(core) = running() {
+                core.tell(&ExceptionContext::new(IN_CALLBACK).with_error(ALREADY_ENTERED));
+            }
+        }
+    }
+
+    /// Calls a callback in this context, and reports its panic there: asyncio's exception handler runs in the context
+    /// of what has failed.
+    fn enter_fenced(&self, function: impl FnOnce()) {
+        let ran = catch_unwind(AssertUnwindSafe(|| self.enter(function)));
+        match (ran, running()) {
+            (Ok(()), _) => {}
+            (Err(payload), Some(core)) => self.enter(|| core.report(IN_CALLBACK, payload)),
+            (Err(payload), None) => resume_unwind(payload),
+        }
     }
 
     /// What `variable` has in this context, its default not counted (Python: `context.get(variable)`).
@@ -308,19 +356,11 @@ pub(crate) fn inherited() -> Option<Context> {
     current_values().map(|values| Context::with(Some(values)))
 }
 
-/// `function`, to be called in a copy of the context that runs now. If it panics, that is reported in that context too:
-/// asyncio's exception handler runs in the context of what has failed.
+/// `function`, to be called in a copy of the context that runs now.
 pub(crate) fn captured(function: impl FnOnce() + 'static) -> Box<dyn FnOnce()> {
     match inherited() {
         None => Box::new(function),
-        Some(context) => Box::new(move || {
-            let ran = catch_unwind(AssertUnwindSafe(|| context.enter(function)));
-            match (ran, running()) {
-                (Ok(()), _) => {}
-                (Err(payload), Some(core)) => context.enter(|| core.report("Exception in callback", payload)),
-                (Err(payload), None) => resume_unwind(payload),
-            }
-        }),
+        Some(context) => Box::new(move || context.enter_fenced(function)),
     }
 }
 

@@ -43,6 +43,7 @@ impl Error {
     pub(crate) const LOOP_CLOSED: Error = Error::Runtime("Event loop is closed");
     /// What is asked of the running loop where none runs (`asyncio.get_running_loop`).
     pub(crate) const NO_RUNNING_LOOP: Error = Error::Runtime("no running event loop");
+
     /// Wraps an error of the code that runs on the loop: `Error::other("the cache is cold")`.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::Other(Arc::from(error.into()))

@@ -351,7 +351,7 @@ impl Core {
         let id = TaskId::new(self.tasks.borrow().vacant_key(), number);
         let inner = TaskInner::new(id, self, future);
         if self.closed.get() {
-            inner.abandon(self);
+            inner.refuse(self);
             return Task { inner };
         }
         self.tasks.borrow_mut().insert(TaskSlot { task: inner.clone(), id, scheduled: Cell::new(false) });

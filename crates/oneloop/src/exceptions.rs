@@ -32,6 +32,9 @@ type Handler = dyn Fn(&LoopRef, &ExceptionContext);
 /// Who is told. None is the default: a line on stderr.
 pub(crate) type ExceptionHandler = Cell<Option<Rc<Handler>>>;
 
+/// What is said of a callback that has failed.
+pub(crate) const IN_CALLBACK: &str = "Exception in callback";
+
 /// What an exception handler is told: asyncio's dictionary. Its `Display` is all of it in one line.
 #[derive(Clone, Debug)]
 pub struct ExceptionContext {
@@ -124,14 +127,14 @@ impl Core {
         let run = || context::within(&outside, function);
         let fenced = || {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
-                self.report("Exception in callback", payload);
+                self.report(IN_CALLBACK, payload);
             }
         };
         self.watched(|| None, fenced);
         if let Some(context) = outside.take()
             && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(context)))
         {
-            self.report("Exception in callback", payload);
+            self.report(IN_CALLBACK, payload);
         }
     }
 

@@ -68,7 +68,8 @@ impl LoopRef {
     /// there are processors, made when they are needed. It begins now; the future has its result.
     ///
     /// Cancelling the future stops a call that no thread has begun; one that runs goes on, and its result is dropped. A
-    /// panic comes out where the future is awaited. Context variables don't go along: see [`to_thread`].
+    /// panic comes out where the future is awaited. Context variables don't go along: [`to_thread`] takes
+    /// those of the caller, and inside [`Context::run`](crate::Context::run) those of a context of one's own.
     ///
     /// ```
     /// # oneloop::run(async {

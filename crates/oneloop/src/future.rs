@@ -47,7 +47,7 @@ pub(crate) enum Outcome<T> {
 /// An outcome and those who wait for it.
 pub(crate) struct FutureState<T> {
     pub(crate) outcome: RefCell<Outcome<T>>,
-    waiters: RefCell<Waiters>,
+    pub(crate) waiters: RefCell<Waiters>,
     next_key: Cell<u32>,
     /// Somebody was given a copy of the result.
     pub(crate) seen: Cell<bool>,
@@ -144,7 +144,7 @@ impl<T> FutureState<T> {
 
     /// Takes one who waits out of the list.
     pub(crate) fn leave(&self, key: u32) {
-        self.remove(|waiter| matches!(waiter, Waiter::Wake(its, _) if *its == key));
+        self.remove(|waiter| waiter.has_key(key));
     }
 }
 
@@ -189,9 +189,8 @@ impl<T: 'static> Awaiting<T> {
     /// Leaves word of who waits: with the target for its end, with the task for a request to cancel it.
     fn wait(&mut self, running: Option<Rc<Core>>, waker: &Waker) -> Result<()> {
         let state = self.target.state();
-        let Some(core) = running.or_else(|| state.home.upgrade()) else {
-            return Err(Error::LOOP_CLOSED);
-        };
+        let home = || state.home.upgrade().filter(|core| !core.closed.get());
+        let Some(core) = running.or_else(home) else { return Err(Error::LOOP_CLOSED) };
         if Rc::as_ptr(&core) != state.home.as_ptr() {
             return Err(Error::Runtime("Task got Future attached to a different loop"));
         }

@@ -48,7 +48,7 @@ pub struct Task<T: 'static> {
 
 impl<T: 'static> Task<T> {
     /// Asks the task to stop: the await that it is in returns `Err(Cancelled)` at its next step. Nothing runs now.
-    /// The task may clean up, and may refuse by going on. False if it is done already.
+    /// The task may clean up, and may refuse by going on. False if it is done already, or its loop is closed.
     pub fn cancel(&self) -> bool {
         self.inner.state.home.upgrade().is_some_and(|core| cancel(&core, self.inner.clone()))
     }

@@ -1,9 +1,9 @@
 //! What each task waits for, found out by looking.
 //!
-//! Job: [`LoopRef::look_at_tasks`]. Every wait leaves a trace in some table of the loop: a sleep in the timers, a read in
-//! the selector, an await in the task itself, since a request to cancel must find its way. So the loop can be asked at any
-//! moment what its tasks wait for, and nothing is kept for that. Neighbours: an [`Observer`](crate::Observer) is told of
-//! waits as they begin, and so knows since when, and all of a foreign `join!`'s. Invariant: it changes nothing.
+//! Job: [`LoopRef::look_at_tasks`]. Every wait leaves a trace in some table of the loop: a sleep in the timers, a read
+//! in the selector, an await in the task itself, since a request to cancel must find its way. So the loop can be asked
+//! at any moment what its tasks wait for, and nothing is kept for that. Neighbours: an [`Observer`](crate::Observer) is
+//! told of waits as they begin, and so knows since when, and all of a foreign `join!`'s. Invariant: it changes nothing.
 //!
 //! Counterpart: `Task.get_stack`, and the `_fut_waiter` that `asyncio ps` follows.
 
@@ -26,8 +26,8 @@ pub struct TaskLook {
     pub running: bool,
     /// Its step is in the ready queue.
     pub scheduled: bool,
-    /// What it waits for, and when that is due if it is a timer. Of several futures that it awaits in one step the last is
-    /// known, and all its timers and sources; nothing, of what wakes it by a waker that it has handed on.
+    /// What it waits for, and when that is due if it is a timer. Of several futures that it awaits in one step the last
+    /// is known, and all its timers and sources; nothing, of what wakes it by a waker that it has handed on.
     pub waits: Vec<(WaitsFor, Option<Instant>)>,
 }
 

@@ -23,7 +23,8 @@ use crate::{
 };
 
 /// A reference to a loop, for the code that runs on it: what [`get_running_loop`] returns. It doesn't keep the loop's
-/// tasks alive, and it stays on its thread; for other threads there is [`LoopHandle`](crate::LoopHandle).
+/// tasks alive, and it stays on its thread; for other threads there is [`LoopHandle`](crate::LoopHandle). An
+/// [`EventLoop`](crate::EventLoop) derefs to one: `(*event_loop).clone()` is a reference to it.
 #[derive(Clone)]
 pub struct LoopRef {
     pub(crate) core: Rc<Core>,

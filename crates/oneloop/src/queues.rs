@@ -262,6 +262,20 @@ impl<T> Shared<T> {
         Ok(place)
     }
 
+    /// Whether it is time to look: at once, or when whoever stands at `place` is woken. An error is a cancellation.
+    #[inline]
+    fn poll_turn(&self, place: &mut Option<Rc<Waiter>>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        match place {
+            Some(waiter) => {
+                ready!(waiter.poll(cx))?;
+                self.spare.set(place.take());
+            }
+            None if take_cancellation() => return Poll::Ready(Err(Error::Cancelled)),
+            None => {}
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// A wait ends without having had its turn. If it was woken, `there_is_more` says whether another could go on.
     fn give_up(&self, line: &Line, place: &Rc<Waiter>, there_is_more: bool) {
         let woken = place.is_woken();
@@ -284,16 +298,9 @@ impl<T> Future for QueueGet<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let this = &mut *self;
-        match &this.place {
-            Some(place) => {
-                if let Err(error) = ready!(place.poll(cx)) {
-                    this.give_up();
-                    return Poll::Ready(Err(error));
-                }
-                this.shared.spare.set(this.place.take());
-            }
-            None if take_cancellation() => return Poll::Ready(Err(Error::Cancelled)),
-            None => {}
+        if let Err(error) = ready!(this.shared.poll_turn(&mut this.place, cx)) {
+            this.give_up();
+            return Poll::Ready(Err(error));
         }
         match this.shared.take_item() {
             Some(item) => return Poll::Ready(Ok(item)),
@@ -335,16 +342,9 @@ impl<T> Future for QueuePut<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        match &this.place {
-            Some(place) => {
-                if let Err(error) = ready!(place.poll(cx)) {
-                    this.give_up();
-                    return Poll::Ready(Err(error));
-                }
-                this.shared.spare.set(this.place.take());
-            }
-            None if take_cancellation() => return Poll::Ready(Err(Error::Cancelled)),
-            None => {}
+        if let Err(error) = ready!(this.shared.poll_turn(&mut this.place, cx)) {
+            this.give_up();
+            return Poll::Ready(Err(error));
         }
         if !this.shared.is_full() || this.shared.shut_down.get() {
             let item = this.item.take().ok_or(Error::InvalidState("the item was put before"))?;

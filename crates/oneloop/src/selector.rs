@@ -74,10 +74,7 @@ struct Slot {
 
 impl Slot {
     fn half(&mut self, direction: Direction) -> &mut Half {
-        match direction {
-            Direction::Read => &mut self.read,
-            Direction::Write => &mut self.write,
-        }
+        if direction == Direction::Read { &mut self.read } else { &mut self.write }
     }
 }
 
@@ -88,6 +85,8 @@ pub(crate) struct Selector {
     events: RefCell<Events>,
     pub(crate) slots: RefCell<Slots>,
     pub(crate) last_key: Cell<u32>,
+    /// The last turn in which a descriptor was written that other programs share: see `net/fd.rs`.
+    pub(crate) shared_write: Cell<u64>,
 }
 
 #[derive(Default)]
@@ -117,6 +116,7 @@ impl Selector {
             events: RefCell::new(Events::with_capacity(1024)),
             slots: RefCell::default(),
             last_key: Cell::new(0),
+            shared_write: Cell::new(0),
         })
     }
 

@@ -43,9 +43,9 @@ struct SignalHandler {
 }
 
 impl LoopRef {
-    /// Calls `callback` on the loop when `signal` has come (`2` is SIGINT, `15` SIGTERM), in place of what the signal does
-    /// otherwise. Several that come before the loop looks are one, as the kernel joins them, too. Replaces the handler
-    /// that was there.
+    /// Calls `callback` on the loop when `signal` has come (`2` is SIGINT, `15` SIGTERM), in place of what the signal
+    /// does otherwise. Several that come before the loop looks are one, as the kernel joins them, too. Replaces the
+    /// handler that was there.
     ///
     /// # Errors
     /// `Io` for what is no signal, for one that can't be caught, or when no descriptor is left.

@@ -25,7 +25,6 @@ use std::{
 
 use crate::{
     cancel::{CancelTarget, Cancellation},
-    cancel_message::Reason,
     context::{self, Context},
     error::{Error, Result},
     event_loop::Core,
@@ -184,7 +183,7 @@ impl<T: 'static> AnyTask for TaskInner<T> {
             core.report(&format!("{} panicked while its loop closed", self.header), payload);
         }
         self.header.cancellation.forget();
-        self.state.complete(core, Outcome::Cancelled(Reason::NONE));
+        self.state.abandon();
     }
 }
 

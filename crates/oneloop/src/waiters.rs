@@ -97,6 +97,11 @@ impl Waiters {
 }
 
 impl Waiter {
+    /// Whether it is somebody who awaits, and has this key.
+    pub(crate) fn has_key(&self, key: u32) -> bool {
+        matches!(self, Waiter::Wake(its, _) if *its == key)
+    }
+
     fn schedule(self, core: &Core) {
         match self {
             Waiter::Wake(_, sleeper) => core.wake(sleeper),

@@ -24,7 +24,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("net/duplex.rs", "waker.wake()"),
     ("observer.rs", "observer.event("),
     ("queues.rs", ".poll(cx)"),
-    ("queues.rs", ".poll(cx)"),
     ("ready.rs", "waker.wake()"),              // a foreign waker, behind the fence
     ("selector.rs", ".poll(&mut self.events"), // mio's: the park
     ("signals.rs", "(callback.borrow_mut())()"),

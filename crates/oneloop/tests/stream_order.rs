@@ -2,12 +2,66 @@
 
 mod harness;
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use harness::Log;
 use oneloop::{
-    Result, StreamReader, StreamWriter, all_tasks, current_task, get_running_loop, open_connection, start_server,
+    Result, StreamReader, StreamWriter, all_tasks, create_task, current_task, gather, get_running_loop,
+    open_connection, sleep, start_server, stream_pair, wait_for, yield_now,
 };
+
+/// asyncio sets TCP_NODELAY on every transport (`base_events.py: _set_nodelay`). Without it the second and third of these
+/// small writes are kept back until the peer has acknowledged the first, which it puts off for 40 ms of real time: on
+/// the virtual clock that is for ever.
+#[test]
+fn small_writes_one_after_another_are_not_kept_back() {
+    harness::run(async {
+        let echo = |r: StreamReader, w: StreamWriter| async move {
+            while let Some(line) = r.next().await? {
+                w.write(line)?;
+            }
+            w.close();
+            Ok(())
+        };
+        let server = start_server(echo, "127.0.0.1", 0).await?;
+        let (r, w) = open_connection("127.0.0.1", server.sockets()[0].port()).await?;
+        w.write("warm up\n")?;
+        r.readline().await?;
+        for line in ["one\n", "two\n", "three\n"] {
+            w.write(line)?;
+        }
+        sleep(Duration::from_millis(20)).await?;
+        for line in ["one\n", "two\n", "three\n"] {
+            assert_eq!(wait_for(Duration::from_millis(10), r.readline()).await?, line.as_bytes());
+        }
+        w.close();
+        server.close();
+        server.wait_closed().await
+    })
+    .unwrap();
+}
+
+/// As every coroutine of asyncio does: `create_task(reader.readline())`, `gather(w.drain(), v.drain())`.
+#[test]
+fn what_streams_and_servers_give_can_become_a_task() {
+    harness::run(async {
+        let ((r, w), (_, v)) = stream_pair().await?;
+        let line = create_task(r.readline());
+        let until = create_task(r.readuntil(b";"));
+        w.write("from the other end")?;
+        gather([w.drain(), v.drain()]).await?;
+        v.write("a line\n")?;
+        assert_eq!(line.await?, b"a line\n");
+        assert!(until.await.unwrap_err().to_string().contains("already waiting"));
+        let server = start_server(|_, _| async { Ok(()) }, "127.0.0.1", 0).await?;
+        let (serves, closed) = (create_task(server.serve_forever()), create_task(server.wait_closed()));
+        yield_now().await?;
+        serves.cancel();
+        assert!(serves.await.unwrap_err().is_cancelled());
+        closed.await
+    })
+    .unwrap();
+}
 
 async fn program(log: Log) -> Result<()> {
     let server = start_server(

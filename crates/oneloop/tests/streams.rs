@@ -265,6 +265,29 @@ fn a_shared_pipe_is_read_and_written_by_readiness_and_stays_blocking() {
     .unwrap();
 }
 
+/// As standard output and error often do. The kernel calls the pipe writable for both, and has room for one.
+#[cfg(target_os = "linux")]
+#[test]
+fn two_descriptors_of_one_pipe_do_not_fill_what_the_kernel_has_promised_to_both() {
+    oneloop::run(async {
+        let (read_end, write_end) = io::pipe().map_err(oneloop::Error::from)?;
+        let other_end = write_end.try_clone().map_err(oneloop::Error::from)?;
+        let (mut reader, mut out, mut err) =
+            (FdReader::new(&read_end)?, FdWriter::new(&write_end)?, FdWriter::new(&other_end)?);
+        let lines = create_task(async move { out.write_all(&[b'o'; 1 << 18]).await });
+        let warnings = create_task(async move { err.write_all(&[b'e'; 1 << 18]).await });
+        let (mut counts, mut buf) = ([0, 0], vec![0; 1000]);
+        while counts != [1 << 18; 2] {
+            let read = reader.read(&mut buf).await?;
+            counts[0] += buf[..read].iter().filter(|&&byte| byte == b'o').count();
+            counts[1] += buf[..read].iter().filter(|&&byte| byte == b'e').count();
+        }
+        lines.await?;
+        warnings.await
+    })
+    .unwrap();
+}
+
 #[test]
 fn a_pipe_whose_reader_is_gone_is_broken() {
     oneloop::run(async {

@@ -5,6 +5,7 @@
 //! nothing that passed through [`url_without_secrets`] bears user information.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use percent_encoding::percent_decode_str;
@@ -86,7 +87,7 @@ pub(crate) fn bad_url_without_secrets(url: &str) -> Cow<'_, str> {
     masked(url, url.rfind('@').filter(|at| *at >= start).map(|at| start..at))
 }
 
-fn masked(url: &str, place: Option<std::ops::Range<usize>>) -> Cow<'_, str> {
+fn masked(url: &str, place: Option<Range<usize>>) -> Cow<'_, str> {
     match place {
         Some(place) => Cow::Owned(format!("{}{SECRET}{}", &url[..place.start], &url[place.end..])),
         None => Cow::Borrowed(url),
@@ -95,7 +96,7 @@ fn masked(url: &str, place: Option<std::ops::Range<usize>>) -> Cow<'_, str> {
 
 /// Where the user information of `url` stands, without its `@`. A `://` in front of it need not be there, and one behind
 /// it may be part of a path: `user:password@host/?next=http://other`.
-fn user_information(url: &str) -> Option<std::ops::Range<usize>> {
+fn user_information(url: &str) -> Option<Range<usize>> {
     if !url.contains('@') {
         return None;
     }
@@ -117,8 +118,8 @@ fn authority_start(url: &str) -> usize {
     if authority.len() == rest.len() { 0 } else { url.len() - authority.len() }
 }
 
-/// What must not be shown of the user information of `url`, wherever it turns up: the password, as it is written and as it
-/// is meant, and what a server is sent of it.
+/// What must not be shown of the user information of `url`, wherever it turns up: the password, as it is written and as
+/// it is meant, and what a server is sent of it.
 pub(crate) fn url_secrets(url: &str) -> Vec<String> {
     let Some(information) = user_information(url).and_then(|range| url.get(range)) else { return Vec::new() };
     let (user, password) = information.split_once(':').unwrap_or((information, ""));
@@ -145,8 +146,11 @@ impl Secrets {
             let html = xml.replace('\'', "&#39;");
             let quoted = value.replace('"', "\"\"");
             let escaped = json.trim_matches('"').to_owned();
-            all.extend([value, escaped, xml, html, quoted].map(String::into_bytes));
+            // Padding of base64 is left out in a URL, or stands behind percent signs.
+            let unpadded = value.trim_end_matches('=').to_owned();
+            all.extend([value, escaped, xml, html, quoted, unpadded].map(String::into_bytes));
         }
+        all.retain(|form| form.len() >= SHORTEST_SECRET);
         // The longest first: one secret may be part of another.
         all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         all.dedup();
@@ -158,9 +162,8 @@ impl Secrets {
         for secret in &self.0 {
             let mut at = from;
             while let Some(found) = out.get(at..).and_then(|rest| find(rest, secret)) {
-                at += found;
-                out.splice(at..at + secret.len(), SECRET.bytes());
-                at += SECRET.len();
+                out.splice(at + found.start..at + found.end, SECRET.bytes());
+                at += found.start + SECRET.len();
             }
         }
     }
@@ -173,8 +176,32 @@ impl Secrets {
     }
 }
 
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
+/// Where `secret` stands in `text`: as it is, or with any of its bytes behind percent signs, as a server that puts it into
+/// a URL writes it, and as a URL is written that has it raw.
+fn find(text: &[u8], secret: &[u8]) -> Option<Range<usize>> {
+    (0..text.len()).find_map(|start| {
+        let rest = text.get(start..)?;
+        let length = if rest.starts_with(secret) { Some(secret.len()) } else { in_a_url(rest, secret) };
+        length.map(|length| start..start + length)
+    })
+}
+
+/// How much of the beginning of `text` is `secret` as it stands in a URL.
+fn in_a_url(text: &[u8], secret: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for &byte in secret {
+        let rest = text.get(at..)?;
+        at += match rest.first()? {
+            b'%' => {
+                let digits = std::str::from_utf8(rest.get(1..3)?).ok()?;
+                u8::from_str_radix(digits, 16).ok().filter(|meant| *meant == byte).map(|_| 3)?
+            }
+            b'+' if byte == b' ' => 1,
+            same if *same == byte => 1,
+            _ => return None,
+        };
+    }
+    Some(at)
 }
 
 #[cfg(test)]
@@ -199,6 +226,26 @@ mod tests {
         ] {
             assert_eq!(secrets.hidden(shown), "<secret>");
         }
+    }
+
+    #[test]
+    fn a_secret_is_known_behind_percent_signs() {
+        let secrets =
+            Secrets::new(["tok/SECRET+1 2=".into(), "Päßwörd".into(), "bWU6U0VDUkVUMTI=".into(), "50%off".into()]);
+        for shown in [
+            "tok%2FSECRET%2B1%202%3D",
+            "tok%2fSECRET%2b1+2=",
+            "%74ok/SECRET%2B1%202%3d",
+            "P%C3%A4%C3%9Fw%C3%B6rd",
+            "bWU6U0VDUkVUMTI%3D",
+            "bWU6U0VDUkVUMTI",
+            "50%25off",
+            "50%off",
+        ] {
+            assert_eq!(secrets.hidden(&format!("/login?t={shown}&x=%")), "/login?t=<secret>&x=%", "{shown}");
+        }
+        assert_eq!(secrets.hidden("tok%2FSECRET"), "tok%2FSECRET");
+        assert_eq!(Secrets::new(["====".into(), "ab==".into()]).hidden("ab =="), "ab ==");
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use oneloop_http::{ErrorKind, Exchange, Hop, Phase};
-use regex::bytes::Regex;
 
 use crate::escape;
+use crate::pattern::Pattern;
 use crate::report::certificate::Certificate;
 use crate::status::StatusSet;
 use crate::target::Failure;
@@ -26,9 +26,9 @@ pub(crate) struct Expectations {
     /// Headers one value of which must match.
     pub(crate) fail_if_header_not_matches: Vec<HeaderRule>,
     /// What the body may not match, anywhere in it.
-    pub(crate) fail_if_body_matches: Vec<Regex>,
+    pub(crate) fail_if_body_matches: Vec<Pattern>,
     /// What the body must match, all of them.
-    pub(crate) fail_if_body_not_matches: Vec<Regex>,
+    pub(crate) fail_if_body_not_matches: Vec<Pattern>,
     /// Whether the last hop must be over TLS.
     pub(crate) fail_if_not_ssl: bool,
     /// Whether it may not be.
@@ -43,7 +43,7 @@ pub(crate) struct Expectations {
 #[derive(Debug, Clone)]
 pub(crate) struct HeaderRule {
     pub(crate) name: String,
-    pub(crate) regex: Regex,
+    pub(crate) regex: Pattern,
     /// What becomes of the rule when the response is without the header.
     pub(crate) when_missing: Missing,
 }
@@ -67,8 +67,7 @@ impl HeaderRule {
         if name.is_empty() || !name.bytes().all(crate::cli::values::is_token) {
             return Err(format!("'{}' cannot be the name of a header", name.escape_debug()));
         }
-        let regex = Regex::new(regex.trim())
-            .map_err(|error| format!("not a regular expression: {}", crate::cli::values::last_line(&error)))?;
+        let regex = Pattern::parse(regex.trim()).map_err(|error| format!("not a regular expression: {error}"))?;
         Ok(HeaderRule { name: name.to_owned(), regex, when_missing: Missing::MatchesNothing })
     }
 
@@ -128,6 +127,14 @@ impl Slo {
         };
         Ok(Slo { what, most: crate::cli::values::duration(most.trim())? })
     }
+}
+
+/// The finer reasons for a failure that are of regular expressions.
+const OF_A_REGEX: [&str; 5] = ["HeaderMatches", "HeaderNotMatches", "HeaderMissing", "BodyMatches", "BodyNotMatches"];
+
+/// Whether a regular expression is why the probe failed: one that has matched, or that has found nothing to match.
+pub(crate) fn is_of_a_regex(failure: &Failure) -> bool {
+    failure.kind == ErrorKind::Assertion && OF_A_REGEX.contains(&failure.detail.as_str())
 }
 
 impl Expectations {
@@ -279,7 +286,7 @@ mod tests {
     #[test]
     fn header_rules_have_a_name_and_an_expression() {
         let rule = HeaderRule::parse("Server: ^nginx/1[.]").expect("a rule");
-        assert_eq!((rule.name.as_str(), rule.regex.as_str()), ("Server", "^nginx/1[.]"));
+        assert_eq!((rule.name.as_str(), rule.regex.to_string().as_str()), ("Server", "^nginx/1[.]"));
         for text in ["Server", ": x", "Server: (", "a b: x"] {
             assert!(HeaderRule::parse(text).is_err(), "{text}");
         }
@@ -287,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_body_is_judged_by_every_expression() {
-        let regex = |text| vec![Regex::new(text).expect("an expression")];
+        let regex = |text| vec![Pattern::parse(text).expect("an expression")];
         let detail = |expectations: Expectations| expectations.judge_body(b"all is well").map(|failure| failure.detail);
         assert_eq!(detail(Expectations { fail_if_body_matches: regex("error"), ..Expectations::default() }), None);
         let matches = Expectations { fail_if_body_matches: regex("is"), ..Expectations::default() };

@@ -29,7 +29,14 @@ fn identity(path: &Path) -> Option<Identity> {
     Some(Identity::ToBe(folder.join(path.file_name()?)))
 }
 
-/// Refuses settings that would write one file twice, or a list or a file of modules that is to be read.
+/// Refuses what can be read no second time: a pipe would be empty then, or keep the loop until somebody writes to it. A
+/// folder has an error of its own when it is read.
+pub(crate) fn check_readable_again(path: &Path) -> std::io::Result<()> {
+    let meta = std::fs::metadata(path)?;
+    if meta.is_file() || meta.is_dir() { Ok(()) } else { Err(std::io::Error::other("it is no regular file")) }
+}
+
+/// Refuses settings that would write one file twice, or over one that is read: a list, modules, a key, a body.
 pub(crate) fn check(settings: &Settings, sources: &[Source], modules: Option<&Path>) -> Result<(), String> {
     let written = [("-o", &settings.output), ("--trace", &settings.trace), ("--report", &settings.report)];
     let mut seen: Vec<(&str, Identity)> = Vec::new();
@@ -51,8 +58,11 @@ pub(crate) fn check(settings: &Settings, sources: &[Source], modules: Option<&Pa
             return Err(format!("{option} would overwrite the list @{}", list.display()));
         }
     }
-    match modules.and_then(|path| Some((overwrites(path)?, path))) {
-        Some((option, path)) => Err(format!("{option} would overwrite the modules in {}", path.display())),
-        None => Ok(()),
+    let modules = modules.map(|path| ("the modules in", path));
+    for (what, path) in settings.reads.iter().map(|(what, path)| (*what, path.as_path())).chain(modules) {
+        if let Some(option) = overwrites(path) {
+            return Err(format!("{option} would overwrite {what} {}", path.display()));
+        }
     }
+    Ok(())
 }

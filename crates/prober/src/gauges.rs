@@ -9,8 +9,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use oneloop_http::{Hop, Phase};
 
+use crate::expect;
 use crate::exposition::{Family, Sample};
 use crate::report::Outcome;
 use crate::report::certificate::{Certificate, Leaf};
@@ -134,10 +137,7 @@ fn http(outcome: &Outcome) -> Vec<Sample> {
     let is_redirect = answered.is_some_and(|hop| hop.redirect_url.is_some());
     // blackbox_exporter counts the redirect that it does not follow, and does not read its body.
     let redirects = outcome.hops.len().saturating_sub(1) + usize::from(is_redirect);
-    let regex = outcome.failure.as_ref().is_some_and(|failure| {
-        ["BodyMatches", "BodyNotMatches", "HeaderMatches", "HeaderNotMatches", "HeaderMissing"]
-            .contains(&failure.detail.as_str())
-    });
+    let regex = outcome.failure.as_ref().is_some_and(expect::is_of_a_regex);
     let version = answered.and_then(crate::report::jsonl::version).and_then(|version| version.parse().ok());
     samples.extend([
         Sample::new(&CONTENT_LENGTH, answered.map_or(0.0, content_length)),
@@ -153,10 +153,22 @@ fn http(outcome: &Outcome) -> Vec<Sample> {
     ]);
     let modified = answered.and_then(|hop| hop.head.as_ref()?.headers.get("last-modified"));
     let modified = modified.and_then(|value| std::str::from_utf8(value).ok());
-    if let Some(at) = modified.and_then(|text| jiff::fmt::rfc2822::parse(text).ok()) {
-        samples.push(Sample::new(&LAST_MODIFIED, at.timestamp().as_second() as f64));
+    if let Some(at) = modified.and_then(http_date) {
+        samples.push(Sample::new(&LAST_MODIFIED, at.as_second() as f64));
     }
     samples
+}
+
+/// A moment in one of the three forms that HTTP has had for it (RFC 9110, section 5.6.7). The day of the week is not held
+/// against it, as Go's `http.ParseTime` doesn't.
+fn http_date(text: &str) -> Option<Timestamp> {
+    let (weekday, rest) = text.split_once(' ')?;
+    let forms: &[&str] = match weekday.strip_suffix(',') {
+        Some(_) => &["%d %b %Y %H:%M:%S GMT", "%d-%b-%y %H:%M:%S GMT"],
+        None => &["%b %e %H:%M:%S %Y"],
+    };
+    let moment = forms.iter().find_map(|form| DateTime::strptime(form, rest).ok())?;
+    moment.to_zoned(TimeZone::UTC).ok().map(|moment| moment.timestamp())
 }
 
 /// The length that a response announced: -1 for none, 0 where the status allows no body.
@@ -207,6 +219,29 @@ fn tls(hop: &Hop) -> Vec<Sample> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_have_three_forms() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Mon Nov 16 08:49:37 1994",
+        ] {
+            let days = if text.contains("16") { 10 } else { 0 }; // no Monday, and read all the same
+            let at = http_date(text).map(Timestamp::as_second);
+            assert_eq!(at, Some(784_111_777 + days * 86_400), "{text}");
+        }
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 +0200",
+            "Sun, 06 Nov 1994 08:49:37",
+            "yesterday",
+            "",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(http_date(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn the_hash_is_the_published_one() {

@@ -9,20 +9,19 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::time::Duration;
 
 use oneloop::net::{AsyncReadExt, FdReader};
 use oneloop_http::Lack;
 use url::Url;
 
 use crate::cli::Source;
+use crate::limits::ASK_AGAIN;
 use crate::target::{Origin, Target};
 
 /// How much of a list is read at once; no line may be longer.
 const CHUNK: usize = 64 * 1024;
 
-/// How often, and how many times, a list asks for a descriptor before it is given up.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How many times a list asks for a descriptor before it is given up.
 const PATIENCE: u32 = 300;
 
 /// Why there is no next URL.

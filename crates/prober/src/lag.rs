@@ -32,8 +32,9 @@ pub(crate) struct Lag {
 }
 
 impl Lag {
-    /// A probe's first step begins at `now`. Nothing has woken it, so it has not waited for the selector; while nothing is
-    /// in flight the loop may not even have noted its turn (see [`LoopRef::collected_at`](oneloop::LoopRef::collected_at)).
+    /// A probe's first step begins at `now`. Nothing has woken it, so it has not waited for the selector; while nothing
+    /// is in flight the loop may not even have noted its turn (see
+    /// [`LoopRef::collected_at`](oneloop::LoopRef::collected_at)).
     pub(crate) fn first_step(&self, turn: Instant, now: Instant) {
         let is_new = self.turn.replace(Some(turn)) != Some(turn);
         let idle = self.has_slept_until(now);

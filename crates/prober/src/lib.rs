@@ -30,6 +30,7 @@ mod looking;
 mod modules;
 mod nearest;
 mod output;
+mod pattern;
 mod probe;
 mod progress;
 mod recording;
@@ -38,6 +39,7 @@ mod run;
 mod serve;
 mod spec;
 mod status;
+mod stderr;
 mod target;
 
 use std::io::{IsTerminal, Write};
@@ -47,7 +49,8 @@ use std::rc::Rc;
 use cli::{Format, Settings, Task};
 use colour::Palette;
 use exit::Ending;
-use run::{Closing, Parts, Run, SummaryPlace, warn};
+use run::{Closing, Parts, Run, SummaryPlace};
+use stderr::warn;
 
 /// The program: reads its arguments, does what they ask for, and gives the exit status.
 pub fn main() -> ExitCode {
@@ -111,12 +114,12 @@ fn perform(task: Task, settings: Settings) -> Result<Run, String> {
             let parts = prepare(input::Input::open(sources)?, settings, None)?;
             on_a_loop(recording, looking, run::run(parts))
         }
-        Task::Demo => on_a_loop(recording, looking, probe_demo(settings)),
+        Task::Demo { by_name } => on_a_loop(recording, looking, probe_demo(settings, by_name)),
         Task::ServeDemo => on_a_loop(recording, looking, serve_demo()),
         Task::Serve(serving) => {
             let modules = serve::load(&serving)?;
-            limits::raise_open_files();
-            on_a_loop(recording, looking, serve::serve(*serving, modules))
+            let serving = serving.fit(limits::raise_open_files());
+            on_a_loop(recording, looking, serve::serve(serving, modules))
         }
         Task::CheckConfig(file) => {
             let modules = modules::Modules::load(&file)?;
@@ -157,15 +160,16 @@ fn print(text: &[u8]) -> Result<Run, String> {
 }
 
 /// Starts the demo site on this very loop and probes it.
-async fn probe_demo(settings: Settings) -> oneloop::Result<Run> {
+async fn probe_demo(settings: Settings, by_name: bool) -> oneloop::Result<Run> {
     let site = demo::start().await?;
     let endpoints = site.endpoints();
     let sources = endpoints.iter().map(|endpoint| cli::Source::Url(endpoint.url.clone().into())).collect();
     let input = input::Input::open(sources).map_err(oneloop::Error::other)?;
     let mut parts = prepare(input, settings, Some(site.ca_pem())).map_err(oneloop::Error::other)?;
     parts.announced = endpoints.to_vec();
+    let why = if by_name { "" } else { "no URL given: " };
     warn(&format!(
-        "no URL given: probing the built-in demo, {} endpoints on this very loop, many broken on purpose",
+        "{why}probing the built-in demo, {} endpoints on this very loop, many broken on purpose",
         endpoints.len()
     ));
     run::run(parts).await
@@ -215,7 +219,7 @@ fn prepare(input: input::Input, settings: Settings, ca_pem: Option<&str>) -> Res
         _ => wrap,
     };
     let open_files = limits::raise_open_files();
-    let parallel = limits::fit_parallelism(settings.parallel_max, open_files);
+    let parallel = limits::fit_parallelism(settings.parallel_max, limits::room(open_files));
     if parallel < settings.parallel_max {
         let wanted = settings.parallel_max;
         warn(&format!(

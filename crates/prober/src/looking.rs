@@ -1,11 +1,11 @@
 //! `--tasks`, SIGUSR1 and `--watchdog`: what every task waits for, while the program runs.
 //!
-//! Job: print the table and the tree of the tasks on stderr, when SIGUSR1 comes, every so often with `--tasks`, and from a
-//! thread when the loop is stuck, with `--watchdog`. Neighbours: `oneloop-trace` has the census, the text and the thread;
-//! `recording` gives the loop its observers. Invariants: without these options the loop has no observer, and the table is
-//! found out by looking when somebody asks; the one thread is the watchdog's, and only when asked for; what is printed
-//! from the loop never blocks it; a signal has one answer, from the loop or, when that is stuck, from the watchdog.
-//! Counterparts: `python -m asyncio ps PID` and `pstree PID` (3.14).
+//! Job: print the table and the tree of the tasks on stderr, when SIGUSR1 comes, every so often with `--tasks`, and
+//! from a thread when the loop is stuck, with `--watchdog`. Neighbours: `oneloop-trace` has the census, the text and
+//! the thread; `recording` gives the loop its observers. Invariants: without these options the loop has no observer,
+//! and the table is found out by looking when somebody asks; the one thread is the watchdog's, and only when asked for;
+//! what is printed from the loop never blocks it; a signal has one answer, from the loop or, when that is stuck, from
+//! the watchdog. Counterparts: `python -m asyncio ps PID` and `pstree PID` (3.14).
 
 use std::io::Write;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use oneloop::{LoopRef, get_running_loop, sleep};
 use oneloop_trace::{Census, CensusReader, Snapshot, Watchdog, tasks_text};
 
 use crate::cli::Settings;
-use crate::run::say;
+use crate::stderr::{Stderr, say};
 
 /// The signal at which the table is printed.
 const SIGUSR1: i32 = if cfg!(target_os = "macos") { 30 } else { 10 };
@@ -54,15 +54,18 @@ impl Looking {
     pub(crate) fn begin(&self) -> oneloop::Result<Option<Watchdog>> {
         let event_loop = get_running_loop()?;
         let reader = self.census.as_ref().map(|census| census.reader());
-        // Set by the signal itself, before the loop hears of it: so that the watchdog can answer for a loop that is stuck.
+        // Set by the signal itself, before the loop hears of it: so that the watchdog can answer for a loop that is
+        // stuck.
         let asked = self.limit.map(|_| Arc::<AtomicBool>::default());
         if let Some(asked) = &asked {
             signal_hook::flag::register(SIGUSR1, asked.clone())?;
         }
         let (looked_at, looks, open) = (event_loop.clone(), reader.clone(), asked.clone());
+        let stderr: Rc<Stderr> = Rc::default();
         event_loop.add_signal_handler(SIGUSR1, move || {
-            if open.as_ref().is_none_or(|open| open.swap(false, Ordering::AcqRel)) {
-                print(table(&looked_at, looks.as_ref(), "SIGUSR1"));
+            // Who asks again and again, and never reads, does not fill the memory.
+            if open.as_ref().is_none_or(|open| open.swap(false, Ordering::AcqRel)) && !stderr.is_full() {
+                stderr.say(table(&looked_at, looks.as_ref(), "SIGUSR1").as_bytes());
             }
         })?;
         let Some(reader) = reader else { return Ok(None) };
@@ -91,10 +94,4 @@ fn table(event_loop: &LoopRef, reader: Option<&CensusReader>, why: &str) -> Stri
         None => (Snapshot::look(event_loop), HINT),
     };
     format!("prober: what each task waits for ({why}): {}{hint}", tasks_text(&snapshot))
-}
-
-/// Prints from a callback: a task of its own, since whoever reads stderr may be slow.
-fn print(text: String) {
-    let prints = oneloop::create_task(async move { say(text.as_bytes()).await });
-    prints.set_name("SIGUSR1");
 }

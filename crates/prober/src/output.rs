@@ -117,6 +117,10 @@ impl Output {
         self.pending.borrow().len() + self.writing.get() >= FULL
     }
 
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
     /// Lets [`Output::write`] end once everything is written.
     pub(crate) fn close(&self) {
         self.closing.set(true);

@@ -1,8 +1,8 @@
 //! One probe: a request with its redirects and body, within its time, judged.
 //!
-//! Neighbours: `spec` says what; `run` calls [`Prober::probe`] in a task of its own; oneloop-http does the work and keeps the record;
-//! `report` shows what comes out. Invariant: whatever happens, what was known by then is in the outcome.
-//! Counterpart: the `fetch` of the script that this program grew from.
+//! Neighbours: `spec` says what; `run` calls [`Prober::probe`] in a task of its own; oneloop-http does the work and
+//! keeps the record; `report` shows what comes out. Invariant: whatever happens, what was known by then is in the
+//! outcome. Counterpart: the `fetch` of the script that this program grew from.
 
 use std::fmt::Write;
 use std::future::{Future, poll_fn};
@@ -70,7 +70,8 @@ impl Prober {
         self.lag.take_worst()
     }
 
-    /// Probes `url` within `limit`, at `address` if one is given; it was due at `due`. What is learned goes into `exchange`. An error is the loop's own: the task was cancelled.
+    /// Probes `url` within `limit`, at `address` if one is given; it was due at `due`. What is learned goes into
+    /// `exchange`. An error is the loop's own: the task was cancelled.
     pub(crate) async fn probe(
         &self,
         event_loop: &LoopRef,
@@ -104,8 +105,8 @@ impl Prober {
         Ok(begun.outcome(&probed, failure, exchange, lag, body_sha256))
     }
 
-    /// The addresses of the host of `url` within `limit`, as a probe that was due at `due` would find them; or, where that
-    /// fails, what the probe comes to. An error is the loop's own.
+    /// The addresses of the host of `url` within `limit`, as a probe that was due at `due` would find them; or, where
+    /// that fails, what the probe comes to. An error is the loop's own.
     pub(crate) async fn addresses(
         &self,
         event_loop: &LoopRef,
@@ -133,9 +134,9 @@ impl Prober {
         Begun { at, queue: at.saturating_duration_since(due), started_at: self.detailed.then(SystemTime::now) }
     }
 
-    /// Awaits `work`, which begins now, at `begun`, and adds to `lag` for how long, at most, this program itself has kept it
-    /// waiting. `work` is within a time limit, so that a timer is armed. (Not an `async fn`, which would keep its arguments
-    /// twice.)
+    /// Awaits `work`, which begins now, at `begun`, and adds to `lag` for how long, at most, this program itself has
+    /// kept it waiting. `work` is within a time limit, so that a timer is armed. (Not an `async fn`, which would keep
+    /// its arguments twice.)
     fn stepped<'a, T>(
         &'a self,
         event_loop: &'a LoopRef,
@@ -345,8 +346,8 @@ fn failure(error: &Error, limit: Duration, hop: Option<&Hop>, spec: &Spec) -> Fa
     Failure { kind: error.kind(), detail: error.detail().to_owned(), message, phase }
 }
 
-/// What is wrong with the certificate that was shown, in a short sentence, where its own facts tell. `name` is the one that
-/// was verified, if it is not the URL's host.
+/// What is wrong with the certificate that was shown, in a short sentence, where its own facts tell. `name` is the one
+/// that was verified, if it is not the URL's host.
 fn refused_certificate(error: &Error, hop: &Hop, name: Option<&str>) -> Option<String> {
     let chain = &hop.tls.as_ref()?.chain;
     let leaf = Certificate::read(chain.first()?);
@@ -405,8 +406,9 @@ fn refused_certificate(error: &Error, hop: &Hop, name: Option<&str>) -> Option<S
 
 /// A time limit as people write it.
 fn seconds(limit: Duration) -> String {
+    // Of whole nanoseconds, a single division leaves the nearest decimal.
     match limit.as_secs_f64() {
-        seconds if seconds < 1.0 => format!("{} ms", seconds * 1e3),
+        seconds if seconds < 1.0 => format!("{} ms", limit.as_nanos() as f64 / 1e6),
         seconds => format!("{seconds} s"),
     }
 }

@@ -128,8 +128,9 @@ impl Spec {
         for (name, value) in &self.headers {
             if let Some(value) = value.as_deref().filter(|_| crate::escape::is_secret_header(name)) {
                 secrets.push(value.to_owned());
-                // The credentials without their scheme, and each cookie's value without its name.
+                // The credentials without their scheme, what they mean, and each cookie's value without its name.
                 secrets.extend(value.split_once(' ').map(|(_, rest)| rest.trim().to_owned()));
+                secrets.extend(decoded(value));
                 secrets.extend(
                     value.split(';').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.trim().to_owned()),
                 );
@@ -150,6 +151,14 @@ pub(crate) fn without_port(host: &str) -> &str {
     }
 }
 
+/// The password of credentials for `Basic`.
+fn decoded(credentials: &str) -> Option<String> {
+    let (scheme, rest) = credentials.split_once(' ')?;
+    let both = BASE64_STANDARD.decode(rest.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let both = String::from_utf8(both).ok()?;
+    both.split_once(':').map(|(_, password)| password.to_owned())
+}
+
 /// `Basic` and the base64 of `user:password`.
 pub(crate) fn basic(user: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(user))
@@ -161,6 +170,8 @@ mod tests {
 
     #[test]
     fn credentials_in_base64() {
+        assert_eq!(decoded("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==").as_deref(), Some("open sesame"));
+        assert_eq!((decoded("Bearer QTpi"), decoded("Basic %")), (None, None));
         assert_eq!(basic("Aladdin:open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         assert_eq!(basic("a:"), "Basic YTo=");
     }

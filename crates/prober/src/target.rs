@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use oneloop_http::{ErrorKind, Phase};
+use oneloop_http::{ErrorKind, Lack, Phase};
 use url::Url;
 
 use crate::escape;
@@ -22,6 +22,13 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// The phase in which it happened, if any had begun.
     pub(crate) phase: Option<Phase>,
+}
+
+impl Failure {
+    /// What this machine has run out of, if that is why: it says nothing of the server.
+    pub(crate) fn lack(&self) -> Option<Lack> {
+        if self.kind == ErrorKind::Local { Lack::of_detail(&self.detail) } else { None }
+    }
 }
 
 /// One URL to be probed.

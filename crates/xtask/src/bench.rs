@@ -1,11 +1,11 @@
 //! `cargo xtask bench`: oneloop and `prober` beside the programs that they are measured against, in one run.
 //!
-//! Job: build all programs, start the servers, run the cases W1 to W6 and M1 to M6 of `docs/performance.md`, print
-//! the tables with their ratios, and with `--write` put them into that page. Neighbours: `programs` builds and finds
-//! the programs, `server` runs nginx and the holding server, `process` measures a child, `works` and `micro` are
-//! the cases, `table` says what came out.
-//! Invariants: programs of a case take turns within each round, so that a slow spell of the machine hits all alike; the median
-//! of the rounds counts. Clients run on core 0 and servers on core 1. Nothing that was started outlives the command.
+//! Job: build all programs, start the servers, run the cases W1 to W6 and M1 to M6 of `docs/performance.md`, print the
+//! tables with their ratios, and with `--write` put them into that page. Neighbours: `programs` builds and finds the
+//! programs, `server` runs nginx and the holding server, `process` measures a child, `works` and `micro` are the cases,
+//! `table` says what came out. Invariants: programs of a case take turns within each round, so that a slow spell of the
+//! machine hits all alike; the median of the rounds counts. Clients run on core 0 and servers on core 1. Nothing that
+//! was started outlives the command.
 
 use std::path::PathBuf;
 

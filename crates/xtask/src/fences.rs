@@ -1,9 +1,10 @@
 //! What stands in a fence was run, or a page says why not.
 //!
-//! Job: give every fenced block of every page one of four reasons to be believed, and count them: it is quoted from a file
-//! (`docs` copies those), its commands are checked here, a test reads it (`<!-- checked by FILE -->`), or the page says why
-//! nothing runs it (`<!-- not run: WHY -->`). A table of measured figures names its command (`<!-- figures: COMMAND -->`).
-//! Neighbours: `docs` walks the pages. Invariant: a block without a reason is a fault, so the count is always 100 %.
+//! Job: give every fenced block of every page one of four reasons to be believed, and count them: it is quoted from a
+//! file (`docs` copies those), its commands are checked here, a test reads it (`<!-- checked by FILE -->`), or the page
+//! says why nothing runs it (`<!-- not run: WHY -->`). A table of measured figures names its command (`<!-- figures:
+//! COMMAND -->`). Neighbours: `docs` walks the pages. Invariant: a block without a reason is a fault, so the count is
+//! always 100 %.
 
 use std::path::Path;
 

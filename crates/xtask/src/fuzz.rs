@@ -1,9 +1,9 @@
 //! The step `fuzz` of `cargo xtask ci`: each fuzz target for a few seconds.
 //!
 //! Job: to see that the targets still build and that nothing falls over at once; docs/security.md has the long runs.
-//! Neighbours: the tests `fuzz_smoke` run the same functions over the corpus, with any compiler, so nothing is lost where
-//! this is skipped. Invariant: it runs where a nightly compiler and cargo-fuzz are installed, and is skipped elsewhere, in
-//! CI too, because no other check needs them; the corpus in the tree stays as it is.
+//! Neighbours: the tests `fuzz_smoke` run the same functions over the corpus, with any compiler, so nothing is lost
+//! where this is skipped. Invariant: it runs where a nightly compiler and cargo-fuzz are installed, and is skipped
+//! elsewhere, in CI too, because no other check needs them; the corpus in the tree stays as it is.
 
 use std::process::Command;
 

@@ -1,11 +1,11 @@
 //! `cargo xtask hooks`: what watching the loop costs, when nobody watches and when a recorder does.
 //!
 //! Job: build M1 to M6 twice, as they are and with `--cfg oneloop_no_hooks`, which makes `Core::is_observed` a constant
-//! `false` so that the compiler takes every hook out; count both by callgrind, and compare. Then run the benchmark of the
-//! recorder. Fails when a loop without an observer pays more than 1 %, or a recorder takes 100 ns an event or more.
-//! Neighbours: `bench` measures the same M1 to M6 against the peers; `observer.rs` of `oneloop` has the hooks. Invariants:
-//! the counts are differences of a long and a short run, so what a program does once is not in them; debug mode's test of a
-//! flag, through which steps and awaits are observed, is in both builds, since debug mode is.
+//! `false` so that the compiler takes every hook out; count both by callgrind, and compare. Then run the benchmark of
+//! the recorder. Fails when a loop without an observer pays more than 1 %, or a recorder takes 100 ns an event or more.
+//! Neighbours: `bench` measures the same M1 to M6 against the peers; `observer.rs` of `oneloop` has the hooks.
+//! Invariants: the counts are differences of a long and a short run, so what a program does once is not in them; debug
+//! mode's test of a flag, through which steps and awaits are observed, is in both builds, since debug mode is.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

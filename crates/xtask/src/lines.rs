@@ -1,8 +1,8 @@
 //! How long the things that a reader must get through may be.
 //!
-//! Job: count tier 1 of the runtime, `run_once`, and the whole loop of the ladder, and refuse what has outgrown a sitting.
-//! Neighbours: `ci` calls `check`; the limits are the design's. Comments and blank lines count, since they are read too;
-//! what stands under `#[cfg(test)]` does not.
+//! Job: count tier 1 of the runtime, `run_once`, and the whole loop of the ladder, and refuse what has outgrown a
+//! sitting. Neighbours: `ci` calls `check`; the limits are the design's. Comments and blank lines count, since they are
+//! read too; what stands under `#[cfg(test)]` does not.
 
 use crate::shell;
 

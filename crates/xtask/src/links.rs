@@ -1,7 +1,7 @@
 //! Links between the pages.
 //!
-//! Job: each relative link in a Markdown file that git tracks leads to a file, folder or heading that exists. Neighbours: `ci`
-//! calls `check`. Links to the outside are not asked for: CI has no network.
+//! Job: each relative link in a Markdown file that git tracks leads to a file, folder or heading that exists.
+//! Neighbours: `ci` calls `check`. Links to the outside are not asked for: CI has no network.
 
 use std::path::Path;
 use std::process::Command;

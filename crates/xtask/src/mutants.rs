@@ -1,10 +1,10 @@
 //! `cargo xtask mutants`: ten faults are planted in the loop, and each must be caught.
 //!
-//! Job: copy the runtime, its random programs and the trios into a workspace of their own under target/, plant one fault
-//! after the other in the copy, run everything there, and say which programs gave another log than CPython's.
-//! Neighbours: `mutants/faults.rs` has the faults; the trios' `expected.txt` and `crates/oneloop/tests/property` find them.
-//! Invariants: the unchanged copy passes first, so that what fails later fails for the fault; a fault that no program
-//! catches fails the command; nothing outside target/ is touched.
+//! Job: copy the runtime, its random programs and the trios into a workspace of their own under target/, plant one
+//! fault after the other in the copy, run everything there, and say which programs gave another log than CPython's.
+//! Neighbours: `mutants/faults.rs` has the faults; the trios' `expected.txt` and `crates/oneloop/tests/property` find
+//! them. Invariants: the unchanged copy passes first, so that what fails later fails for the fault; a fault that no
+//! program catches fails the command; nothing outside target/ is touched.
 
 mod faults;
 

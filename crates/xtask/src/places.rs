@@ -1,8 +1,9 @@
 //! Links to a line of source: `` [`file.rs:12`](../file.rs#L12 "what the line says") ``.
 //!
-//! Job: find the line by what the link says of it, and write its number anew where lines have moved. Neighbours: `docs` calls
-//! this for each line of a page that is not code, so `cargo xtask docs` renews and `--check` compares. Invariants: a link
-//! to a line says what stands there, which its reader sees as the link's title; exactly one line of the file has it.
+//! Job: find the line by what the link says of it, and write its number anew where lines have moved. Neighbours: `docs`
+//! calls this for each line of a page that is not code, so `cargo xtask docs` renews and `--check` compares.
+//! Invariants: a link to a line says what stands there, which its reader sees as the link's title; exactly one line of
+//! the file has it.
 
 use std::path::{Component, Path, PathBuf};
 

@@ -2,8 +2,8 @@
 //!
 //! Job: run some of `examples/trio` under the recorders of `examples/recorded`, have each log keep the promises that
 //! `oneloop_trace::check` knows, and write a page for each trio. Neighbours: `parity/languages.rs` finds and starts the
-//! interpreters; `ci` calls [`check`]. Invariants: what a program prints must be what it prints unrecorded; a language may
-//! only be left out where `CI` is not set.
+//! interpreters; `ci` calls [`check`]. Invariants: what a program prints must be what it prints unrecorded; a language
+//! may only be left out where `CI` is not set.
 
 use std::fs;
 use std::path::Path;

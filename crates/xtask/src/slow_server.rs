@@ -1,8 +1,8 @@
 //! `cargo xtask slow-server`: does a server that takes 100 ms keep its times when thousands of fast ones are probed too?
 //!
-//! Job: serve a fast and a slow site, run the release `prober` against the slow one alone, and among 5,000 fast URLs with 50
-//! and with 500 in flight, all three in turn within each round, and compare the medians. The slow server says in each
-//! response how late it was itself, so that what the machine does to it is not laid at the prober's door.
+//! Job: serve a fast and a slow site, run the release `prober` against the slow one alone, and among 5,000 fast URLs
+//! with 50 and with 500 in flight, all three in turn within each round, and compare the medians. The slow server says
+//! in each response how late it was itself, so that what the machine does to it is not laid at the prober's door.
 //! Neighbours: `bench` measures speed; `run/pace_simulation.rs` in `prober` proves the rule on a clock that is counted.
 //! Invariant: everything is on loopback, on ports of the system's choice, and ends with this program.
 

@@ -1,9 +1,9 @@
 //! The static binary, for containers with nothing else in them: that it builds, needs no loader, and runs alone.
 //!
-//! Job: build `prober` for musl, see that it names no interpreter, and run its demo in an empty folder as its root, where
-//! the system lets us make one. Neighbour: docs/operations.md has the container file that is made the same way.
-//! The target is a part of the toolchain and comes from no package registry: where it is not installed, this is skipped, in
-//! CI too.
+//! Job: build `prober` for musl, see that it names no interpreter, and run its demo in an empty folder as its root,
+//! where the system lets us make one. Neighbour: docs/operations.md has the container file that is made the same way.
+//! The target is a part of the toolchain and comes from no package registry: where it is not installed, this is
+//! skipped, in CI too.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,8 @@
 //! The programs of chapter 16 that stand on tokio.
 //!
-//! Job: build them, and compare what `differs` prints with what the chapter shows. Neighbours: `ladder --tokio` times the
-//! probe beside the rungs; `ci` calls `check`. Invariant: the package is outside the workspace, so nothing else builds tokio.
+//! Job: build them, and compare what `differs` prints with what the chapter shows. Neighbours: `ladder --tokio` times
+//! the probe beside the rungs; `ci` calls `check`. Invariant: the package is outside the workspace, so nothing else
+//! builds tokio.
 
 use std::path::PathBuf;
 use std::process::Command;

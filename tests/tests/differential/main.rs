@@ -1,10 +1,10 @@
 //! The response reader beside CPython's http.client and beside hyper: the same bytes to all, each difference explained.
 //!
 //! The inputs are the corpus of the fuzz target `response`, whose files are named after the rules that they try, and
-//! [generated](generated) responses. What each makes of them is compared; docs/differential.md has a row for every input
-//! on which another one differs from us, with the reason. A difference that is not there, and a row that is no difference,
-//! both fail. CPython is asked anew each time. hyper's answers are kept in `hyper.txt`, with a checksum of each input, since
-//! the workspace is not to depend on it; `peers/src/bin/http-reader.rs` gives them.
+//! [generated](generated) responses. What each makes of them is compared; docs/differential.md has a row for every
+//! input on which another one differs from us, with the reason. A difference that is not there, and a row that is no
+//! difference, both fail. CPython is asked anew each time. hyper's answers are kept in `hyper.txt`, with a checksum of
+//! each input, since the workspace is not to depend on it; `peers/src/bin/http-reader.rs` gives them.
 
 mod generated;
 

@@ -172,7 +172,8 @@ impl ResponseReader {
         self.head_bytes > 0 || self.head.has_begun() || !matches!(self.state, State::Head)
     }
 
-    /// Whether what has come is the beginning of a final response, or of none at all: false while it may be an interim one.
+    /// Whether what has come is the beginning of a final response, or of none at all: false while it may be an interim
+    /// one.
     pub fn is_final(&self) -> bool {
         let digit = |head: &[u8]| {
             let start = skip_blank_lines(head).ok().flatten()?;

@@ -3,9 +3,9 @@
 //! `getaddrinfo` blocks, so asyncio and .NET call it on a pool of threads. This resolver reads the
 //! same two files, asks the same servers and awaits their answers like any other bytes.
 //!
-//! Reading order: [`Resolver::addresses`] here; `names.rs` and `hosts.rs` for what is known without
-//! asking; `config.rs` (resolv.conf); `lookup.rs` for which question goes where; `exchange.rs` for
-//! one question to one server; `cache.rs` for what need not be asked again; `message.rs` and `shape.rs` for the bytes. Neighbour: the connector.
+//! Reading order: [`Resolver::addresses`] here; `names.rs` and `hosts.rs` for what is known without asking; `config.rs`
+//! (resolv.conf); `lookup.rs` for which question goes where; `exchange.rs` for one question to one server; `cache.rs`
+//! for what need not be asked again; `message.rs` and `shape.rs` for the bytes. Neighbour: the connector.
 //!
 //! Invariants:
 //! * No thread, and no blocking but for reading two regular files, each once a [`Resolver`] or when it has changed.

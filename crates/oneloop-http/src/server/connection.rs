@@ -20,6 +20,9 @@ use crate::proto::{
     write_last_chunk, write_response,
 };
 
+/// How long a client has to end its side once ours is ended.
+const END: Duration = Duration::from_secs(2);
+
 /// Serves HTTP/1.1 on one stream, plain or TLS or in memory, until it ends. This is what [`Server`](super::Server)
 /// runs for each connection that it accepts; on its own it is for tests without sockets.
 ///
@@ -74,9 +77,34 @@ pub(super) async fn serve<S: Stream + 'static>(
         }
         if !persistent {
             presence.idle.set(true);
-            return connection.end().await;
+            return connection.end(END).await;
         }
     }
+}
+
+/// Answers a connection for which there is no room with `response`, and closes it.
+pub(super) async fn turn_away<S: Stream + 'static>(
+    stream: S,
+    response: Response,
+    options: Options,
+    presence: Presence,
+) -> Result<()> {
+    /// Many clients take an answer that overtakes their request for a fault, so the request is waited for. One that has
+    /// not sent it by then has none.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    // Nothing is lost when it is cancelled.
+    presence.idle.set(true);
+    let mut connection = Incoming { stream, buffer: Vec::new(), reads: 0, options };
+    let (head_only, is_silent) = match wait_for(PATIENCE, connection.read_request()).await {
+        Ok((request, _)) => (request.method == Method::HEAD, false),
+        Err(Refused::Broken(_)) => (false, false),
+        Err(Refused::Stream(error)) if error.is_timeout() => (false, true),
+        Err(Refused::Stream(error)) => return Err(error),
+    };
+    let manner = Manner { head_only, version: Version::HTTP_11, close: true };
+    wait_for(PATIENCE, connection.respond(response, manner)).await?;
+    // Nothing is unread of one that sends nothing, and its place is wanted.
+    if is_silent { Ok(()) } else { connection.end(PATIENCE).await }
 }
 
 struct Incoming<S> {
@@ -200,16 +228,15 @@ impl<S: Stream> Incoming<S> {
     async fn refuse(mut self, response: Response) -> Result<()> {
         let manner = Manner { head_only: false, version: Version::HTTP_11, close: true };
         self.respond(response, manner).await?;
-        self.end().await
+        self.end(END).await
     }
 
     /// Ends our side, then waits a little for the client to end its own: a socket that is closed over unread bytes is
     /// reset, and the reset may overtake the answer.
-    async fn end(mut self) -> Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(2);
+    async fn end(mut self, patience: Duration) -> Result<()> {
         self.stream.shutdown().await?;
         // The scope ends a client that sends on and on, too.
-        match wait_for(PATIENCE, discard(&mut self.stream)).await {
+        match wait_for(patience, discard(&mut self.stream)).await {
             Err(error) if error.is_timeout() => Ok(()),
             result => result,
         }

@@ -102,8 +102,8 @@ pub struct Options {
     /// Connections at once. More wait in the kernel's queue. 1,000 by default.
     pub max_connections: usize,
     /// Drop the handler of a client that ends its side of the connection, or breaks it, before it has its answer. For
-    /// handlers that work for long and for nobody else. A client that sends no more and still listens gets no answer then.
-    /// False by default.
+    /// handlers that work for long and for nobody else. A client that sends no more and still listens gets no answer
+    /// then. False by default.
     pub drop_when_gone: bool,
 }
 
@@ -145,9 +145,28 @@ impl Server {
         options: Options,
         handler: impl AsyncFn(Request) -> Result<R> + 'static,
     ) -> Result<Server> {
+        Server::bind_admitting(address, options, || None, handler)
+    }
+
+    /// As [`bind`](Server::bind), and asks `admit` about each connection when it has come. A connection for which it
+    /// returns a response is turned away: it gets that response to its first request, or unasked after a second without
+    /// one, and is closed. So one that is silent keeps its place among `max_connections` for no longer than that.
+    ///
+    /// # Errors
+    /// As [`bind`](Server::bind).
+    pub fn bind_admitting<R: Into<Reply>>(
+        address: SocketAddr,
+        options: Options,
+        admit: impl Fn() -> Option<Response> + 'static,
+        handler: impl AsyncFn(Request) -> Result<R> + 'static,
+    ) -> Result<Server> {
         let handler = Handler::new(handler);
-        Server::listen(address, options, move |stream, presence| {
-            Box::pin(connection::serve(stream, handler.clone(), options, presence))
+        Server::listen(address, options, move |stream, presence| match admit() {
+            None => Box::pin(connection::serve(stream, handler.clone(), options, presence)),
+            Some(response) => {
+                presence.turned_away.set(true);
+                Box::pin(connection::turn_away(stream, response, options, presence))
+            }
         })
     }
 
@@ -198,9 +217,9 @@ impl Server {
         self.local_addr
     }
 
-    /// How many connections there are now.
+    /// How many connections there are now, but for those that are being turned away.
     pub fn connections(&self) -> usize {
-        self.shared.connections.borrow().len()
+        self.shared.admitted.get()
     }
 
     /// Stops in good order: takes no more connections, ends those that wait for a request, lets the others finish
@@ -247,6 +266,8 @@ impl fmt::Debug for Server {
 struct Shared {
     /// In the order of their coming.
     connections: RefCell<BTreeMap<u64, Connection>>,
+    /// How many of them are not being turned away.
+    admitted: Cell<usize>,
     /// The accepting task has ended, and with it the listening socket.
     closed: Cell<bool>,
     stopping: Rc<Cell<bool>>,
@@ -267,9 +288,22 @@ pub(crate) struct Presence {
     idle: Rc<Cell<bool>>,
     /// Set by the server: this request is the connection's last.
     stopping: Rc<Cell<bool>>,
+    /// Set by the server before the connection is served: there is no room for it.
+    turned_away: Rc<Cell<bool>>,
 }
 
 impl Shared {
+    fn enter(&self, key: u64, connection: Connection) {
+        self.admitted.set(self.admitted.get() + usize::from(!connection.presence.turned_away.get()));
+        self.connections.borrow_mut().insert(key, connection);
+    }
+
+    fn leave(&self, key: u64) {
+        let gone = self.connections.borrow_mut().remove(&key);
+        let was_admitted = gone.as_ref().is_some_and(|connection| !connection.presence.turned_away.get());
+        self.admitted.set(self.admitted.get() - usize::from(was_admitted));
+    }
+
     fn cancel_connections(&self, which: impl Fn(&Connection) -> bool) {
         for connection in self.connections.borrow().values().filter(|connection| which(connection)) {
             connection.task.cancel();
@@ -314,8 +348,7 @@ impl Drop for Leaving {
             self.shared.closed.set(true);
             return self.shared.tell();
         };
-        let gone = self.shared.connections.borrow_mut().remove(&key);
-        drop(gone);
+        self.shared.leave(key);
         self.shared.tell();
     }
 }
@@ -339,7 +372,10 @@ async fn accept(
                 Err(_) => oneloop::sleep(Duration::from_millis(50)).await?,
             }
         };
-        let presence = Presence { idle: Rc::default(), stopping: shared.stopping.clone() };
+        // A response in chunks is several small writes: the second must not wait for the first's acknowledgement. Where it
+        // fails the connection is lost already.
+        let _ = stream.set_nodelay(true);
+        let presence = Presence { stopping: shared.stopping.clone(), ..Presence::default() };
         let leaving = Leaving { shared: shared.clone(), key: Some(key) };
         let serving = serve(stream, presence.clone());
         let task = oneloop::create_task(async move {
@@ -348,7 +384,7 @@ async fn accept(
             let _ = serving.await;
             Ok(())
         });
-        shared.connections.borrow_mut().insert(key, Connection { task, presence });
+        shared.enter(key, Connection { task, presence });
     }
     Ok(())
 }

@@ -471,3 +471,44 @@ fn a_client_that_sends_without_end_does_not_keep_the_loop_to_itself() {
         });
     }
 }
+
+#[test]
+fn a_connection_that_is_turned_away_is_told_so_within_a_second_also_when_it_is_silent() {
+    run_virtual(async {
+        for (sent, told_after) in [(get("/"), 0), (String::new(), 1), ("GET / HT".to_owned(), 1)] {
+            let (mut client, server) = duplex(1 << 16);
+            let busy = Response::text(503, "busy");
+            let away = connection::turn_away(server, busy, Options::default(), Presence::default());
+            let (away, begun) = (oneloop::create_task(away), now());
+            client.write_all(sent.as_bytes()).await?;
+            assert_eq!(parse(&read_all(&mut client).await?), (503, "busy".to_owned()), "{sent:?}");
+            assert_eq!((now() - begun).as_secs(), told_after, "{sent:?}");
+            drop(client);
+            away.await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn those_turned_away_are_not_among_the_connections() {
+    oneloop::run(async {
+        let admitted = Cell::new(0);
+        let admit = move || {
+            admitted.set(admitted.get() + 1);
+            (admitted.get() > 1).then(|| Response::text(503, "busy"))
+        };
+        let server = Server::bind_admitting("127.0.0.1:0".parse().unwrap(), Options::default(), admit, site)?;
+        let mut first = TcpStream::connect(server.local_addr()).await?;
+        let mut second = TcpStream::connect(server.local_addr()).await?;
+        second.write_all(get("/query?a=b").as_bytes()).await?;
+        assert_eq!(parse(&read_all(&mut second).await?).0, 503);
+        assert_eq!(server.connections(), 1);
+        drop(second);
+        first.write_all(get("/query?a=b").as_bytes()).await?;
+        assert_eq!(parse(&read_all(&mut first).await?), (200, "a=b".to_owned()));
+        drop(first);
+        server.stop(Duration::from_secs(1)).await
+    })
+    .unwrap();
+}

@@ -179,6 +179,8 @@ pub(super) fn about_client_cert(alert: AlertDescription, asked: bool) -> bool {
         // What servers say in TLS 1.2, where there is no alert of its own for it.
         Alert::HandshakeFailure | Alert::BadCertificate | Alert::NoCertificate | Alert::AccessDenied => asked,
         Alert::CertificateUnknown | Alert::UnknownCA | Alert::UnsupportedCertificate => asked,
+        // Of the server's own certificate only we could say so.
+        Alert::CertificateExpired | Alert::CertificateRevoked => asked,
         _ => false,
     }
 }

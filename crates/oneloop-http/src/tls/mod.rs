@@ -4,9 +4,9 @@
 //! it read and sends what comes out. It uses rustls's *unbuffered* interface, so that the bytes read stay in the
 //! thread's one scratch buffer and a connection that waits holds no buffer of its own.
 //!
-//! Parts: `verifier.rs` sees the certificates, `faults.rs` has our words for what can go wrong, `records.rs` makes room for
-//! what rustls encodes. Invariants: TLS 1.2 and 1.3 only; ALPN offers `http/1.1` alone; no session is resumed and no early data sent;
-//! without verification (`insecure`) the signatures of the handshake are checked all the same.
+//! Parts: `verifier.rs` sees the certificates, `faults.rs` has our words for what can go wrong, `records.rs` makes room
+//! for what rustls encodes. Invariants: TLS 1.2 and 1.3 only; ALPN offers `http/1.1` alone; no session is resumed and
+//! no early data sent; without verification (`insecure`) the signatures of the handshake are checked all the same.
 //! Counterparts: Python's `ssl.MemoryBIO`/`SSLObject` and asyncio's `sslproto.py`; .NET's `SslStream`.
 
 mod faults;

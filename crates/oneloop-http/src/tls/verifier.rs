@@ -1,5 +1,5 @@
-//! Certificates as the server presents them, captured before they are verified, so that a report can show a chain that was
-//! refused.
+//! Certificates as the server presents them, captured before they are verified, so that a report can show a chain that
+//! was refused.
 //!
 //! The verifier is one for all connections: verification runs synchronously inside `process_tls_records`, so what it saw
 //! is handed over in a thread-local and picked up by [`noted`] right after the call (cheaper than a verifier and a
@@ -35,8 +35,8 @@ thread_local! {
     static CAPTURE: RefCell<Capture> = RefCell::default();
 }
 
-/// Takes what was noted since the last call: whether a client certificate was asked for; and, once there is a verdict, the
-/// chain (`None` if that came in an earlier call) and the verdict.
+/// Takes what was noted since the last call: whether a client certificate was asked for; and, once there is a verdict,
+/// the chain (`None` if that came in an earlier call) and the verdict.
 pub(super) fn noted() -> (bool, Option<(Option<Chain>, Verdict)>) {
     CAPTURE.with_borrow_mut(|capture| {
         let wants_client_cert = std::mem::take(&mut capture.wants_client_cert);

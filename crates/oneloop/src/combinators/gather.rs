@@ -49,7 +49,8 @@ pub fn gather<A: EnsureFuture>(awaitables: impl IntoIterator<Item = A>) -> AnyFu
 }
 
 /// As [`gather`], but errors are values like others: each child gives a `Result`, also `Err(Cancelled)`, and all are
-/// waited for: `asyncio.gather(.., return_exceptions=True)`.
+/// waited for: `asyncio.gather(.., return_exceptions=True)`. What was said to a child that was cancelled can be asked of the
+/// child alone ([`Task::cancel_message`](crate::Task::cancel_message)): the value `Err(Cancelled)` has no parts.
 ///
 /// ```
 /// # oneloop::run(async {
@@ -141,7 +142,7 @@ pub(crate) fn gathering<V: 'static, C: Children<V> + 'static>(children: C) -> An
         cancel_requested: Cell::new(false),
     });
     if count == 0 {
-        gathering.all_done(None);
+        gathering.all_done();
     }
     let listener = Listener::new({
         let gathering = gathering.clone();
@@ -171,7 +172,7 @@ impl<V: 'static, C: Children<V>> Gathering<V, C> {
             self.settle(failure);
         }
         if self.left.get() == 0 {
-            self.all_done(Some(which));
+            self.all_done();
         }
     }
 
@@ -188,15 +189,17 @@ impl<V: 'static, C: Children<V>> Gathering<V, C> {
         }
     }
 
-    /// `last` is the child that has ended last: what its canceller said is what the outer gives.
-    fn all_done(&self, last: Option<usize>) {
+    fn all_done(&self) {
         let children = self.children.take();
         if self.state.is_done() {
             return;
         }
         if self.cancel_requested.get() {
-            let last = children.as_ref().zip(last).and_then(|(children, last)| children.child(last).reason());
-            self.settle(Outcome::Finished(Err(last.unwrap_or_default().into_error())));
+            // What was said to the last of the arguments, whichever has ended last (tasks.py: gather, whose loop over
+            // the results leaves that one in `fut`).
+            let last = children.filter(|children| children.len() > 0);
+            let reason = last.and_then(|children| children.child(children.len() - 1).reason());
+            self.settle(Outcome::Finished(Err(reason.unwrap_or_default().into_error())));
         } else if let Some(children) = children {
             self.settle(Outcome::Finished(children.collect()));
         }

@@ -280,7 +280,8 @@ impl Inner {
         if self.aborting.get() || self.parent_cancel_requested.get() {
             return;
         }
-        // The parent isn't being cancelled by others: it is cancelled by this group, which takes that back on the way out.
+        // The parent isn't being cancelled by others: it is cancelled by this group, which takes that back on the way
+        // out.
         self.abort(parent);
         self.parent_cancel_requested.set(true);
         match self.state.get() {

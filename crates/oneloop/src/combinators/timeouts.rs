@@ -107,13 +107,13 @@ impl Timeout {
         }
     }
 
-    /// A limit that is over `delay` from now, whenever it is entered: `limit = asyncio.timeout(delay)`.
+    /// A limit that is over `delay` from now, whenever it is entered: `limit = asyncio.timeout(delay)`. `None` is none.
     ///
     /// # Panics
     /// When no loop runs on this thread.
-    pub fn after(delay: Duration) -> Timeout {
+    pub fn after(delay: impl Into<Option<Duration>>) -> Timeout {
         let core = running().expect("Timeout::after needs a running event loop: it reads that loop's clock");
-        Timeout::new(Some(core.after(delay)))
+        Timeout::new(delay.into().map(|delay| core.after(delay)))
     }
 
     /// Runs `body` under the limit, once. On expiry the current task is cancelled inside `body`, which is waited for;

@@ -65,8 +65,9 @@ impl LoopRef {
         self.core.debug.on.get()
     }
 
-    /// Times each step and callback from now on, and logs the slow ones, with the place of the last `.await` of a sleep, a
-    /// task or another future of this crate's that the step came to (a [`yield_now`](crate::yield_now) isn't noted).
+    /// Times each step and callback from now on, and logs the slow ones, with the place of the last `.await` of a
+    /// sleep, a task or another future of this crate's that the step came to (a [`yield_now`](crate::yield_now) isn't
+    /// noted).
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc, time::Duration};

@@ -103,8 +103,8 @@ impl ThreadPoolExecutor {
         }
     }
 
-    /// Queues a job, and makes a thread for it if none is idle and the pool isn't full. Gives the name of a thread that it
-    /// has made, which will do what `at_end` gives.
+    /// Queues a job, and makes a thread for it if none is idle and the pool isn't full. Gives the name of a thread that
+    /// it has made, which will do what `at_end` gives.
     pub(crate) fn submit(&self, job: Job, at_end: impl FnOnce() -> Option<AtEnd>) -> Result<Option<String>> {
         let pool = &self.0.0;
         let mut state = pool.lock();

@@ -2,7 +2,8 @@
 //!
 //! Neighbours: `semaphore.rs`, which does the work. Invariant: it never has more free permits than it was made with.
 //!
-//! Counterparts: `asyncio.BoundedSemaphore` (`locks.py`); `SemaphoreSlim` with a maximum, and its `SemaphoreFullException`.
+//! Counterparts: `asyncio.BoundedSemaphore` (`locks.py`); `SemaphoreSlim` with a maximum, and its
+//! `SemaphoreFullException`.
 
 use std::{
     fmt,

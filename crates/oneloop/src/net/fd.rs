@@ -3,7 +3,8 @@
 //! Job: read and write them by readiness, *without* making them non-blocking: `O_NONBLOCK` belongs to the open file
 //! description, which the shell and every other program on the pipe share. So each operation is done once, when the
 //! kernel has just said that it won't block: one `read` of what is there, one `write` of at most `PIPE_BUF` bytes
-//! (POSIX: a pipe that is writable takes that many whole). After it the kernel is asked to report anew.
+//! (POSIX: a pipe that is writable takes that many whole), and one in a turn, since two descriptors may lead to one pipe.
+//! After it the kernel is asked to report anew.
 //! A regular file can't be waited for (epoll refuses it) and never blocks for long: it is simply read or written.
 //! Neighbours: `selector.rs`. Invariant: the description's flags are never changed.
 //!
@@ -40,6 +41,13 @@ impl Registration {
     /// Takes the source out of epoll, for a descriptor that another one shares: closing it would not.
     pub(crate) fn deregister(&self, source: &mut impl Source) -> io::Result<()> {
         self.core.selector.with_registry(|registry| registry.deregister(source))
+    }
+
+    /// Whether nobody has written to a shared descriptor since the kernel was asked. Two of them may lead to one pipe, as
+    /// standard output and error often do, and what it has room for is then no longer there for the second.
+    fn is_first_shared_write(&self) -> bool {
+        let turn = self.core.turn.get();
+        self.core.selector.shared_write.replace(turn) != turn
     }
 
     /// Forgets what the kernel has announced, an end included: the source is rearmed, and will be reported again.
@@ -85,7 +93,13 @@ impl SharedFd {
             }
             return Poll::Ready(retry(|| operation(&self.file)).map_err(Error::from));
         };
-        let done = registration.poll_io(cx, direction, 0, || operation(&self.file));
+        let done = registration.poll_io(cx, direction, 0, || {
+            if direction == Direction::Write && !registration.is_first_shared_write() {
+                registration.rearm(&mut SourceFd(&self.file.as_raw_fd()), self.interest)?;
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            operation(&self.file)
+        });
         if let Poll::Ready(Ok(_)) = done {
             registration.forget_news(direction);
             registration.rearm(&mut SourceFd(&self.file.as_raw_fd()), self.interest)?;

@@ -16,7 +16,6 @@ use std::{
 use crate::{
     error::Result,
     selector::{Direction, Registration},
-    waiters::Waiter,
 };
 
 /// A leaf: runs its `operation` when the socket is ready, until it gives something.
@@ -56,10 +55,10 @@ impl<R, F: FnMut() -> io::Result<R> + Unpin> Future for Operation<'_, F> {
 impl<F> Drop for Operation<'_, F> {
     fn drop(&mut self) {
         let key = self.key;
-        let is_it = |waiter: &Waiter| matches!(waiter, Waiter::Wake(its, _) if *its == key);
         if key != 0 {
             // Outside of the borrow: it may be a foreign waker.
-            let gone = self.registration.with_half(self.direction, |half| half.waiters.remove(is_it));
+            let gone =
+                self.registration.with_half(self.direction, |half| half.waiters.remove(|waiter| waiter.has_key(key)));
             drop(gone);
         }
     }

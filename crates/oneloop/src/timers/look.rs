@@ -1,4 +1,5 @@
-//! What those who look at a loop see of its timers. Neighbours: `look.rs` and `debug.rs` ask. Invariant: it changes nothing.
+//! What those who look at a loop see of its timers. Neighbours: `look.rs` and `debug.rs` ask. Invariant: it changes
+//! nothing.
 
 use std::{cmp::Reverse, time::Instant};
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use oneloop::{
-    ContextVar, Error, Event, EventLoop, ExceptionContext, Task, ThreadPoolExecutor, create_task, current_task, gather,
-    sleep, task_builder, yield_now,
+    Context, ContextVar, Error, Event, EventLoop, ExceptionContext, Task, ThreadPoolExecutor, create_task,
+    current_task, gather, sleep, task_builder, yield_now,
 };
 
 use crate::harness::{Log, OnDrop, here, one_turn, reports, run, virtual_loop};
@@ -232,7 +232,11 @@ fn a_task_that_outlives_its_loop() {
         .unwrap();
     event_loop.close().unwrap();
     assert_eq!(told.text(), "[Task was destroyed but it is pending!: Task-2]");
-    assert!(slot.borrow().as_ref().unwrap().cancelled());
+    let task = slot.take().unwrap();
+    assert!(!task.done() && !task.cancelled() && !task.cancel());
+    assert_eq!(task.result().unwrap_err().to_string(), "Result is not set.");
+    let awaits = run(async move { task.await });
+    assert_eq!(awaits.unwrap_err().to_string(), "Task got Future attached to a different loop");
 }
 
 /// Mirrors CPython BaseEventLoopTests.test_set_default_executor.
@@ -503,6 +507,18 @@ fn an_exception_handler_sees_the_context_of_what_has_failed() {
             WHOSE.reset(token)?;
             yield_now().await?;
             yield_now().await?;
+            let context = Context::new();
+            context.run(|| WHOSE.set("its own"))?;
+            here().call_soon(context.callback(|| panic!("context=")));
+            here().call_soon(context.callback({
+                let (here, again) = (here(), context.clone());
+                move || {
+                    assert!(current_task().is_none() && again.run(|| ()).is_err());
+                    here.call_soon(|| panic!("what it has queued"));
+                }
+            }));
+            yield_now().await?;
+            yield_now().await?;
             let future = here().create_future::<()>();
             drop(gather([future.clone()]));
             future.set_error(Error::QueueFull)?;
@@ -510,12 +526,14 @@ fn an_exception_handler_sees_the_context_of_what_has_failed() {
         })
         .unwrap();
     let callback = "[Exception in callback: the callback's]";
-    assert_eq!(log.text(), format!("[Task: the task's] {callback} {callback} [_GatheringFuture: none]"));
+    let its_own = "[Exception in callback: its own]";
+    let expected = format!("[Task: the task's] {callback} {callback} {its_own} {its_own} [_GatheringFuture: none]");
+    assert_eq!(log.text(), expected);
 }
 
-/// A main future that stops the loop in its last step has ended, so the callback that would have stopped it is queued, and
-/// stops the next run (`base_events.py: run_until_complete` takes a callback back that is not queued yet). CPython 3.13 does
-/// the same.
+/// A main future that stops the loop in its last step has ended, so the callback that would have stopped it is queued,
+/// and stops the next run (`base_events.py: run_until_complete` takes a callback back that is not queued yet). CPython
+/// 3.13 does the same.
 #[test]
 fn a_stop_in_the_last_step_of_a_run_stops_the_next_one() {
     let event_loop = virtual_loop();

@@ -1,8 +1,9 @@
 //! The behaviours that CPython's own tests of asyncio state (`Lib/test/test_asyncio` of 3.13), as tests of this crate.
 //!
-//! Each test says in its comment which of CPython's it mirrors, one to a line: `Mirrors CPython LockTests.test_acquire.`
-//! `page.rs` counts these comments and compares them with `docs/parity.md` and with `names.txt`, the names of all tests of
-//! the classes that are ported. What looks inside of an object there (`lock._waiters`) looks at what can be seen here.
+//! Each test says in its comment which of CPython's it mirrors, one to a line: `Mirrors CPython
+//! LockTests.test_acquire.` `page.rs` counts these comments and compares them with `docs/parity.md` and with
+//! `names.txt`, the names of all tests of the classes that are ported. What looks inside of an object there
+//! (`lock._waiters`) looks at what can be seen here.
 
 mod as_completed;
 mod barriers;

@@ -114,6 +114,16 @@ async def main():
     t=asyncio.create_task(gr()); await asyncio.sleep(0);await asyncio.sleep(0); t.cancel('fifteen')
     try: await t
     except asyncio.CancelledError as e: log('awaiter',said(e))
+    log('16 the last argument')
+    async def fails(): raise ValueError
+    async def refuses():
+        try: await asyncio.sleep(10)
+        except asyncio.CancelledError: await asyncio.sleep(0)
+    for first,last in [(sleeper('a'),fails()),(refuses(),sleeper('b')),(sleeper('c'),refuses())]:
+        g=asyncio.gather(asyncio.create_task(first),asyncio.create_task(last),return_exceptions=True)
+        await asyncio.sleep(0); await asyncio.sleep(0); g.cancel('sixteen')
+        try: await g
+        except asyncio.CancelledError as e: log('awaiter',said(e))
     async def end(): await asyncio.sleep(10)
     asyncio.current_task().cancel('main is done')
     await asyncio.sleep(0)

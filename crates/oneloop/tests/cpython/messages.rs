@@ -222,6 +222,23 @@ async fn program(log: Log) -> Result<()> {
     t.cancel_with("fifteen");
     let _ = told(&log, "awaiter", t).await;
 
+    log.add("16 the last argument");
+    let fails = || create_task(async { Err(Error::other("failed")) });
+    let refuses = || {
+        create_task(async {
+            let _cancelled = sleep(LONG).await;
+            yield_now().await
+        })
+    };
+    let sleeps = |name| create_task(sleeper(&log, name));
+    for both in [[sleeps("a"), fails()], [refuses(), sleeps("b")], [sleeps("c"), refuses()]] {
+        let all = gather_return_exceptions(both);
+        yield_now().await?;
+        yield_now().await?;
+        all.cancel_with("sixteen");
+        let _ = told(&log, "awaiter", all).await;
+    }
+
     current_task().unwrap().cancel_with("main is done");
     yield_now().await
 }
@@ -388,8 +405,8 @@ fn of_two_requests_the_first_word_stands_if_it_ended_a_wait() {
     );
 }
 
-/// What a task waits for was cancelled by others or had its result, and the task is cancelled before it runs. CPython 3.13
-/// prints the same.
+/// What a task waits for was cancelled by others or had its result, and the task is cancelled before it runs. CPython
+/// 3.13 prints the same.
 #[test]
 fn a_cancellation_that_is_under_way_says_what_its_canceller_said() {
     let log = Log::default();
@@ -460,7 +477,8 @@ fn a_task_group_hands_on_the_first_of_two_cancellations() {
     assert_eq!(log.text(), "group first");
 }
 
-/// `uncancel()` forgets a request that no await has met; a wait that one has ended stays ended. CPython 3.13 prints the same.
+/// `uncancel()` forgets a request that no await has met; a wait that one has ended stays ended. CPython 3.13 prints the
+/// same.
 #[test]
 fn a_request_that_has_ended_a_wait_is_delivered_though_it_is_withdrawn() {
     type Wait = fn() -> std::pin::Pin<Box<dyn Future<Output = Result<()>>>>;
@@ -499,8 +517,8 @@ fn a_request_that_has_ended_a_wait_is_delivered_though_it_is_withdrawn() {
     assert_eq!(log.text(), "sleep: m yield: went on lock: m future: m");
 }
 
-/// Whose word counts where a task cancels itself, and where a time limit, which says nothing, was first. CPython 3.13 prints
-/// the same.
+/// Whose word counts where a task cancels itself, and where a time limit, which says nothing, was first. CPython 3.13
+/// prints the same.
 #[test]
 fn the_word_of_a_task_that_cancels_itself_and_of_a_time_limit() {
     let log = Log::default();

@@ -556,8 +556,8 @@ fn a_woken_getter_whose_item_was_stolen_goes_to_the_end_of_the_line() {
     assert_eq!(log.text(), "stolen 1 second 2 first 3");
 }
 
-/// Items that are equal to their `Ord` come in the order of Python's heap: what is expected is what the same program prints
-/// in CPython, with items that compare by their letter.
+/// Items that are equal to their `Ord` come in the order of Python's heap: what is expected is what the same program
+/// prints in CPython, with items that compare by their letter.
 #[test]
 fn equal_priorities_come_in_the_order_of_heapq() {
     #[derive(PartialEq, Eq)]

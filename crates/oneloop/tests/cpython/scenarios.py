@@ -1,4 +1,4 @@
-"""Independent scenarios: scenarios.rs has the same programs, scenarios.txt is what CPython 3.13 prints."""
+"""Independent scenarios: scenarios/ has the same programs, scenarios.txt is what CPython 3.13 prints."""
 import asyncio
 import contextvars
 import threading

@@ -239,6 +239,8 @@ fn making_a_reader() {
     assert_eq!(StreamReader::new(64).unwrap_err().to_string(), "no running event loop");
     run(async {
         assert_eq!(StreamReader::new(0).unwrap_err().to_string(), "Limit cannot be <= 0");
+        let connects = StreamOptions::new().limit(0).open_connection("127.0.0.1", 1).await;
+        assert_eq!(connects.unwrap_err().to_string(), "Limit cannot be <= 0");
         StreamReader::new(1).map(drop)
     })
     .unwrap();

@@ -520,7 +520,8 @@ fn a_loop_that_is_closed_takes_no_task() {
         let _held = held;
         Ok(())
     });
-    assert!(task.cancelled() && Rc::strong_count(&dropped) == 1);
+    assert_eq!(task.result().unwrap_err().to_string(), "Event loop is closed");
+    assert!(!task.cancelled() && Rc::strong_count(&dropped) == 1);
 }
 
 /// A task of another loop can be awaited as little as a task of a loop that doesn't run: it never ends here.

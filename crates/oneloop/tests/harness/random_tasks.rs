@@ -1,7 +1,7 @@
 //! Tasks that do random things to one another: sleep, yield, settle, cancel, spawn, gather, and refuse to be cancelled.
 //!
-//! Job: a run that depends on nothing but its seed, on any loop that is given. Neighbours: `schedules.rs` holds the loop's
-//! invariants against it; `oneloop-trace`'s schedules record it.
+//! Job: a run that depends on nothing but its seed, on any loop that is given. Neighbours: `schedules.rs` holds the
+//! loop's invariants against it; `oneloop-trace`'s schedules record it.
 
 use std::{
     cell::{Cell, RefCell},

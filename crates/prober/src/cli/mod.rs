@@ -8,6 +8,7 @@
 
 mod connection;
 mod options;
+mod reads;
 mod request;
 pub(crate) mod values;
 
@@ -22,9 +23,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use crate::colour;
 use crate::modules::Modules;
 use crate::nearest::nearest;
+use crate::pattern::Pattern;
 use crate::report::write_out::Template;
-use crate::serve::Serving;
 use crate::serve::allow::Allowed;
+use crate::serve::{Serving, TO_BE_TOLD};
 use crate::spec::Spec;
 use options::{Cli, Command, ModuleOptions, OutputOptions};
 
@@ -33,8 +35,9 @@ pub(crate) use options::Format;
 /// Words that are, or will be, commands: a host of that name needs its scheme.
 const RESERVED: [&str; 6] = ["demo", "serve", "check-config", "completions", "man", "help"];
 
-/// Options that only change how results look, and may stand in front of a command that has something to show that way; any
-/// other one means that a list of URLs was expected. First those of every command, then those of one that runs a loop.
+/// Options that only change how results look, and may stand in front of a command that has something to show that way;
+/// any other one means that a list of URLs was expected. First those of every command, then those of one that runs a
+/// loop.
 const PRESENTATION: [&str; 12] = [
     "color",
     "quiet",
@@ -64,8 +67,8 @@ fn presentation(command: Option<&str>) -> &'static [&'static str] {
 pub(crate) enum Task {
     /// Probe these sources, in this order.
     Probe(Vec<Source>),
-    /// Probe the demo site.
-    Demo,
+    /// Probe the demo site, which was asked for by name or is what is left to do.
+    Demo { by_name: bool },
     /// Serve the demo site.
     ServeDemo,
     /// Serve probes to Prometheus.
@@ -114,6 +117,8 @@ impl Rounds {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) spec: Spec,
+    /// Files that the options name to be read: what each is, and its path.
+    pub(crate) reads: Vec<(&'static str, PathBuf)>,
     pub(crate) rounds: Rounds,
     pub(crate) parallel_max: usize,
     pub(crate) parallel_max_host: Option<usize>,
@@ -169,7 +174,7 @@ pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settin
             match sub {
                 Command::Demo { serve, output } => {
                     cli.output = output.or(cli.output);
-                    if serve { Task::ServeDemo } else { Task::Demo }
+                    if serve { Task::ServeDemo } else { Task::Demo { by_name: true } }
                 }
                 Command::Serve(options) => {
                     cli.output.record = options.record.or(cli.output.record);
@@ -181,6 +186,7 @@ pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settin
                         allowed: Allowed::new(options.allow_target),
                         parallel_max: options.parallel_max,
                         connections_max: options.connections_max,
+                        to_be_told: TO_BE_TOLD,
                     }))
                 }
                 Command::CheckConfig { file } => Task::CheckConfig(file),
@@ -200,10 +206,15 @@ pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settin
             if !watched {
                 return Err(usage("no URL given (to see the demo where there is no terminal: prober demo)".into()));
             }
-            Task::Demo
+            Task::Demo { by_name: false }
         }
         None => Task::Probe(sources(std::mem::take(&mut cli.urls)).map_err(&mut usage)?),
     };
+    let lists = match &task {
+        Task::Probe(sources) => sources.iter().filter(|source| **source == Source::Stdin).count(),
+        _ => 0,
+    };
+    reads::check_stdin(&cli, lists).map_err(&mut usage)?;
     let settings = settings(cli).map_err(usage)?;
     Ok((task, settings))
 }
@@ -251,16 +262,18 @@ fn settings(cli: Cli) -> Result<Settings, String> {
     let (parallel_max, parallel_max_host, gap) = (pace.parallel_max, pace.parallel_max_host, pace.rate);
     let base = module(&cli.module)?;
     let spec = spec(&cli, base)?;
+    let reads = reads::of(&cli);
     let OutputOptions { format, write_out, output, stats, histogram, record, tasks, color, quiet, verbose } =
         cli.output;
     Ok(Settings {
         spec,
+        reads,
         rounds,
         parallel_max,
         parallel_max_host,
         gap,
         format: format.unwrap_or(Format::Text),
-        write_out: write_out.map(|text| Template::read(&text)).transpose()?,
+        write_out: write_out.map(|text| template(&text)).transpose()?,
         output: output.filter(|path| path.as_os_str() != "-"),
         stats,
         histogram,
@@ -272,6 +285,14 @@ fn settings(cli: Cli) -> Result<Settings, String> {
         quiet,
         verbose,
     })
+}
+
+/// The value of `-w`: a format, or `@FILE` with one.
+fn template(text: &str) -> Result<Template, String> {
+    match text.strip_prefix('@') {
+        None => Template::parse(text),
+        Some(path) => Template::parse(&reads::text("the format", "-w", path)?),
+    }
 }
 
 /// What is probed before any option changes it: as the module says, or as `prober URL` does.
@@ -312,7 +333,7 @@ fn spec(cli: &Cli, mut spec: Spec) -> Result<Spec, String> {
     };
     replace(&mut expect.fail_if_header_matches, &expectation.fail_if_header_matches);
     replace(&mut expect.fail_if_header_not_matches, &expectation.fail_if_header_not_matches);
-    let replace = |rules: &mut Vec<_>, given: &[regex::bytes::Regex]| {
+    let replace = |rules: &mut Vec<_>, given: &[Pattern]| {
         if !given.is_empty() {
             *rules = given.to_vec();
         }
@@ -326,23 +347,16 @@ fn spec(cli: &Cli, mut spec: Spec) -> Result<Spec, String> {
 }
 
 fn sources(words: Vec<OsString>) -> Result<Vec<Source>, String> {
-    let mut stdin_taken = false;
     words
         .into_iter()
         .map(|word| {
             if word == "-" {
-                if std::mem::replace(&mut stdin_taken, true) {
-                    return Err("- stands twice: standard input can be read once only".to_owned());
-                }
                 return Ok(Source::Stdin);
             }
             // A name of a file need not be UTF-8.
             if let Some(path) = word.as_bytes().strip_prefix(b"@") {
                 return match path {
                     b"" => Err("@ names no file".to_owned()),
-                    b"-" if std::mem::replace(&mut stdin_taken, true) => {
-                        Err("- stands twice: standard input can be read once only".to_owned())
-                    }
                     b"-" => Ok(Source::Stdin),
                     _ => Ok(Source::File(OsStr::from_bytes(path).into())),
                 };
@@ -389,14 +403,14 @@ mod tests {
             "--format jsonl --color never",
             "-o results.txt -q",
         ] {
-            assert!(matches!(read(line), Ok((Task::Demo, _))), "{line}");
+            assert!(matches!(read(line), Ok((Task::Demo { .. }, _))), "{line}");
         }
         for line in ["-k", "--", "-L -v", "--retry 1", "--parallel-max 50", "-m 10", "--expect-status 200", "-q --"] {
             assert!(is_usage_error(line), "{line}");
         }
         assert!(matches!(read("demo --serve"), Ok((Task::ServeDemo, _))));
-        assert!(matches!(read("demo --color always -v --format jsonl"), Ok((Task::Demo, _))));
-        let Ok((Task::Demo, settings)) = read("--color always -q demo --format csv") else {
+        assert!(matches!(read("demo --color always -v --format jsonl"), Ok((Task::Demo { .. }, _))));
+        let Ok((Task::Demo { .. }, settings)) = read("--color always -q demo --format csv") else {
             panic!("options of looks may stand before and after the command");
         };
         assert_eq!((settings.format, settings.color, settings.quiet), (Format::Csv, colour::When::Always, true));
@@ -407,7 +421,7 @@ mod tests {
     fn a_script_must_ask_for_the_demo() {
         assert!(read_as("", false).is_err_and(|error| error.exit_code() == 2));
         assert!(read_as("--color never", false).is_err_and(|error| error.exit_code() == 2));
-        assert!(matches!(read_as("demo", false), Ok((Task::Demo, _))));
+        assert!(matches!(read_as("demo", false), Ok((Task::Demo { .. }, _))));
         assert!(matches!(read_as("http://h/", false), Ok((Task::Probe(_), _))));
     }
 

@@ -2,9 +2,8 @@
 //!
 //! No message shows a value: it may be a secret. Files are read here, before the loop exists.
 
-use std::io::Read;
-
 use super::options::RequestOptions;
+use super::reads;
 use super::values::is_token;
 use crate::spec::{Header, Spec};
 
@@ -27,6 +26,9 @@ pub(super) fn apply(options: &RequestOptions, spec: &mut Spec) -> Result<(), Str
         unless_given(("Authorization".to_owned(), Some(crate::spec::basic(user))));
     }
     if let Some(token) = &options.oauth2_bearer {
+        if token.trim().is_empty() {
+            return Err("the token of --oauth2-bearer is empty".to_owned());
+        }
         spec.secrets.push(token.clone());
         unless_given(checked("Authorization", &format!("Bearer {token}"), "--oauth2-bearer")?);
     }
@@ -62,20 +64,13 @@ fn data(parts: &[String]) -> Result<Vec<u8>, String> {
         }
         match part.strip_prefix('@') {
             None => body.extend_from_slice(part.as_bytes()),
-            Some(path) => body.extend(read(path)?.into_iter().filter(|byte| !b"\r\n\0".contains(byte))),
+            Some(path) => {
+                let read = reads::bytes("the body", "-d", path)?;
+                body.extend(read.into_iter().filter(|byte| !b"\r\n\0".contains(byte)));
+            }
         }
     }
     Ok(body)
-}
-
-fn read(path: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let outcome = match path {
-        "-" => std::io::stdin().read_to_end(&mut bytes).map(drop),
-        _ => std::fs::read(path).map(|read| bytes = read),
-    };
-    outcome.map_err(|error| format!("cannot read the body (-d) in {path}: {error}"))?;
-    Ok(bytes)
 }
 
 fn checked(name: &str, value: &str, option: &str) -> Result<Header, String> {
@@ -93,8 +88,7 @@ fn headers(lines: &[String]) -> Result<Vec<Header>, String> {
             headers.push(header(line)?);
             continue;
         };
-        let text =
-            std::fs::read_to_string(path).map_err(|error| format!("cannot read the headers in {path}: {error}"))?;
+        let text = reads::text("the headers", "-H", path)?;
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             headers.push(header(line).map_err(|error| format!("{path}: {error}"))?);
         }
@@ -102,7 +96,8 @@ fn headers(lines: &[String]) -> Result<Vec<Header>, String> {
     Ok(headers)
 }
 
-/// `Name: value`; as in curl, `Name:` means none and `Name;` an empty value. The message never shows the value: it may be a secret.
+/// `Name: value`; as in curl, `Name:` means none and `Name;` an empty value. The message never shows the value: it may
+/// be a secret.
 fn header(line: &str) -> Result<Header, String> {
     let (name, value) = match (line.split_once(':'), line.strip_suffix(';')) {
         (Some((name, value)), _) => (name, Some(value.trim_matches([' ', '\t'])).filter(|value| !value.is_empty())),

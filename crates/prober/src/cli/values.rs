@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use oneloop_http::TlsVersion;
 
+use crate::pattern::Pattern;
+
 const DURATION: &str = "not a duration: write 10, 1.5s, 250ms or 2m";
 
 /// A bare number is seconds, as in curl; else `ms`, `s` or `m`. More than nothing.
@@ -77,6 +79,19 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// How often, where never is an answer, too.
+pub(super) fn times(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("not a number of times: write a whole number from 0 to {}", u32::MAX))
+}
+
+/// A number of days, a century at most.
+pub(super) fn days(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(number @ 0..=36_500) => Ok(number),
+        _ => Err("not a number of days: write a whole number from 0 to 36500".to_owned()),
+    }
+}
+
 /// A number of probes at once.
 pub(crate) fn parallelism(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -111,15 +126,12 @@ pub(crate) fn method(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A regular expression over bytes.
-pub(super) fn regex(text: &str) -> Result<regex::bytes::Regex, String> {
-    regex::bytes::Regex::new(text).map_err(|error| format!("not a regular expression: {}", last_line(&error)))
-}
-
-/// regex's errors draw the expression over several lines; the last one has the reason.
-pub(crate) fn last_line(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
-    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+/// A regular expression.
+pub(crate) fn regex(text: &str) -> Result<Pattern, String> {
+    if text.is_empty() {
+        return Err("an empty regular expression matches everything: write what to look for".to_owned());
+    }
+    Pattern::parse(text).map_err(|error| format!("not a regular expression: {error}"))
 }
 
 /// A name server: an address, with a port if it is not 53.

@@ -5,11 +5,9 @@
 
 use std::time::Duration;
 
-use regex::bytes::Regex;
-
 use super::tree::{Fault, Node, Value};
-use crate::cli::values::last_line;
 use crate::nearest::nearest;
+use crate::pattern::Pattern;
 
 /// The entries of one mapping that have not been asked for yet.
 #[derive(Debug)]
@@ -134,12 +132,12 @@ impl Fields {
         }
     }
 
-    pub(super) fn regexes(&mut self, key: &str) -> Result<Vec<Regex>, Fault> {
+    pub(super) fn regexes(&mut self, key: &str) -> Result<Vec<Pattern>, Fault> {
         let items = self.list(key)?;
         items.into_iter().map(|(path, node)| regex(node, &path)).collect()
     }
 
-    pub(super) fn regex(&mut self, key: &str) -> Result<Option<Regex>, Fault> {
+    pub(super) fn regex(&mut self, key: &str) -> Result<Option<Pattern>, Fault> {
         self.take(key).filter(|(_, node)| !node.is_null()).map(|(path, node)| regex(node, &path)).transpose()
     }
 
@@ -174,12 +172,11 @@ pub(super) fn text(node: Node, path: &str) -> Result<String, Fault> {
     }
 }
 
-fn regex(node: Node, path: &str) -> Result<Regex, Fault> {
+fn regex(node: Node, path: &str) -> Result<Pattern, Fault> {
     let line = node.line;
     let pattern = text(node, path)?;
-    Regex::new(&pattern).map_err(|error| {
-        Fault::new(line, format!("{path}: {pattern:?} is not a regular expression: {}", last_line(&error)))
-    })
+    Pattern::parse(&pattern)
+        .map_err(|error| Fault::new(line, format!("{path}: {pattern:?} is not a regular expression: {error}")))
 }
 
 /// Numbers with units, one after the other; also with a `d`, `w` or `y`, as Prometheus has them.

@@ -1,9 +1,9 @@
 //! Modules: named kinds of probes, in blackbox_exporter's YAML.
 //!
-//! `serve` and `--module` use the same ones. A file is read whole or not at all: whatever cannot be honoured is one error
-//! that names file, line and key. Reading order: `tree.rs` (YAML with lines), `fields.rs` (keys and types), `read.rs` (what
-//! the keys mean), `shown.rs` (the file without its secrets).
-//! Counterpart: blackbox_exporter's `config/config.go`.
+//! `serve` and `--module` use the same ones. A file is read whole or not at all: whatever cannot be honoured is one
+//! error that names file, line and key. Reading order: `tree.rs` (YAML with lines), `fields.rs` (keys and types),
+//! `read.rs` (what the keys mean), `shown.rs` (the file without its secrets). Counterpart: blackbox_exporter's
+//! `config/config.go`.
 
 mod fields;
 mod read;

@@ -16,6 +16,7 @@ use super::tree::{Fault, Node};
 use super::{Module, Modules};
 use crate::cli::values::{is_token, method, tls_version};
 use crate::expect::{HeaderRule, Missing};
+use crate::files::check_readable_again;
 use crate::spec::{Pem, Spec, basic};
 use crate::status::StatusSet;
 
@@ -365,10 +366,11 @@ fn tls_config(mut fields: Fields, spec: &mut Spec) -> Result<(), Fault> {
     ])
 }
 
-/// The file that `key` names, and what is in it.
+/// The file that `key` names, and what is in it. It is read once more when the exporter loads its modules again, and by
+/// TLS when a prober is made of one.
 fn file(fields: &mut Fields, key: &str) -> Result<Option<(PathBuf, Vec<u8>)>, Fault> {
     let Some((line, name)) = fields.line_and_text(key)? else { return Ok(None) };
-    match std::fs::read(&name) {
+    match check_readable_again(name.as_ref()).and_then(|()| std::fs::read(&name)) {
         Ok(bytes) => Ok(Some((name.into(), bytes))),
         Err(error) => Err(Fault::new(line, format!("{}: cannot read {name}: {error}", fields.path_of(key)))),
     }

@@ -79,6 +79,12 @@ fn what_is_wrong_is_named_with_file_line_and_key() {
             6,
             "ca_file",
         ),
+        // It would be empty, or wait for ever, when it is read again.
+        (
+            "modules:\n  m:\n    prober: http\n    http:\n      tls_config:\n        ca_file: /dev/null\n",
+            6,
+            "no regular file",
+        ),
         ("modules:\n  m:\n    prober: http\n    http:\n      tls_config:\n        cafile: x\n", 6, "tls_config.cafile"),
         (
             "modules:\n  m:\n    prober: http\n    http:\n      headers:\n        Host: a\n        host: b\n",

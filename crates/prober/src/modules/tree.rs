@@ -134,11 +134,11 @@ impl<'a> Reader<'a> {
     }
 
     fn mapping(&mut self, depth: usize) -> Result<Value, Fault> {
-        let mut entries: Vec<(usize, String, Node)> = Vec::new();
+        let mut entries = Entries::default();
         loop {
             let (event, line) = self.next()?;
             if event == Event::MappingEnd {
-                return Ok(Value::Mapping(entries));
+                return Ok(Value::Mapping(entries.all));
             }
             let Value::Scalar(key, _) = self.node(event, line, depth + 1)?.value else {
                 return Err(Fault::new(line, "a key must be a single value"));
@@ -146,16 +146,9 @@ impl<'a> Reader<'a> {
             let (event, value_line) = self.next()?;
             let value = self.node(event, value_line, depth + 1)?;
             if key == "<<" {
-                merge(&mut entries, value)?;
-            } else if let Some((first, ..)) = entries.iter().find(|(line, other, _)| *other == key && *line > 0) {
-                return Err(Fault::new(
-                    line,
-                    format!("the key {key} stands here a second time (first on line {first})"),
-                ));
+                entries.merge(value)?;
             } else {
-                // What was merged in before gives way.
-                entries.retain(|(_, other, _)| *other != key);
-                entries.push((line, key, value));
+                entries.add(line, key, value)?;
             }
         }
     }
@@ -169,19 +162,45 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// `<<: *other`: the entries of another mapping, where there are none of their names. Merged ones bear the line 0.
-fn merge(entries: &mut Vec<(usize, String, Node)>, value: Node) -> Result<(), Fault> {
-    match value.value {
-        Value::Mapping(others) => {
-            for (_, key, node) in others {
-                if !entries.iter().any(|(_, other, _)| *other == key) {
-                    entries.push((0, key, node));
-                }
+/// The entries of a mapping, and where each key stands among them.
+#[derive(Default)]
+struct Entries {
+    /// Those that were merged in bear the line 0.
+    all: Vec<(usize, String, Node)>,
+    places: HashMap<String, usize>,
+}
+
+impl Entries {
+    fn add(&mut self, line: usize, key: String, value: Node) -> Result<(), Fault> {
+        match self.places.get(&key).map(|place| &mut self.all[*place]) {
+            None => {
+                self.places.insert(key.clone(), self.all.len());
+                self.all.push((line, key, value));
             }
-            Ok(())
+            // What was merged in before gives way.
+            Some(merged @ (0, ..)) => *merged = (line, key, value),
+            Some((first, ..)) => {
+                let message = format!("the key {key} stands here a second time (first on line {first})");
+                return Err(Fault::new(line, message));
+            }
         }
-        Value::Sequence(nodes) => nodes.into_iter().try_for_each(|node| merge(entries, node)),
-        Value::Scalar(..) => Err(Fault::new(value.line, "<< wants a mapping, or a list of them")),
+        Ok(())
+    }
+
+    /// `<<: *other`: the entries of another mapping, where there are none of their names.
+    fn merge(&mut self, value: Node) -> Result<(), Fault> {
+        match value.value {
+            Value::Mapping(others) => {
+                for (_, key, node) in others {
+                    if !self.places.contains_key(&key) {
+                        self.add(0, key, node)?;
+                    }
+                }
+                Ok(())
+            }
+            Value::Sequence(nodes) => nodes.into_iter().try_for_each(|node| self.merge(node)),
+            Value::Scalar(..) => Err(Fault::new(value.line, "<< wants a mapping, or a list of them")),
+        }
     }
 }
 

@@ -42,14 +42,14 @@ impl Render for Csv {
         row.text(Some(&job.target.text));
         row.text(last.map(|hop| shown(hop.url.as_str())).as_deref());
         row.display(failure.is_none());
-        row.maybe(outcome.status());
+        row.maybe(outcome.last_status());
         row.text(failure.map(|failure| failure.kind.as_str()));
         row.text(failure.map(|failure| failure.detail.as_str()));
         row.text(failure.map(|failure| failure.message.as_str()));
         row.text(failure.and_then(|failure| failure.phase).map(Phase::as_str));
         row.display(curl_code(outcome.kind()));
         row.text(last.map(|hop| hop.method.as_str()));
-        row.text(last.and_then(version).as_deref());
+        row.text(outcome.answered().and_then(version).as_deref());
         row.maybe(remote.map(|address| address.ip()));
         row.maybe(remote.map(|address| address.port()));
         row.maybe(local.map(|address| address.ip()));

@@ -1,9 +1,10 @@
 //! A JSON object a result, for programs: schema version 1, every key always present.
 //!
 //! `jsonl` prints one a line in the order of completion, `json` one array in the order of the list, and curl's
-//! `%{json}` of `-w` the same object. Neighbours: `report` hands in each outcome; `docs` describe the schema. Keys stand in the order of the fields below.
-//! Durations are milliseconds with up to six decimals, so that whole nanoseconds survive and the phases add up to the
-//! total in decimal arithmetic. Header names are in lower case; bytes that are not UTF-8 are written as `\xNN`.
+//! `%{json}` of `-w` the same object. Neighbours: `report` hands in each outcome; `docs` describe the schema. Keys
+//! stand in the order of the fields below. Durations are milliseconds with up to six decimals, so that whole
+//! nanoseconds survive and the phases add up to the total in decimal arithmetic. Header names are in lower case; bytes
+//! that are not UTF-8 are written as `\xNN`.
 
 use std::io;
 use std::net::IpAddr;
@@ -108,7 +109,7 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn new(job: &'a Job, outcome: &'a Outcome, method: &'a str) -> Line<'a> {
-        let last = outcome.hops.last();
+        let (last, answered) = (outcome.hops.last(), outcome.answered());
         let before = outcome.hops.split_last().map_or(&[][..], |(_, before)| before);
         let remote = last.and_then(|hop| hop.remote);
         let local = last.and_then(|hop| hop.local);
@@ -121,11 +122,11 @@ impl<'a> Line<'a> {
             url: &job.target.text,
             url_effective: last.map(|hop| shown(hop.url.as_str())),
             ok: outcome.failure.is_none(),
-            status: outcome.status(),
+            status: outcome.last_status(),
             error: outcome.failure.as_ref().map(Problem::new),
             exitcode: curl_code(outcome.kind()),
             method: last.map_or(method, |hop| hop.method.as_str()),
-            http_version: last.and_then(version),
+            http_version: answered.and_then(version),
             addresses: last.map_or(&[], |hop| hop.addresses.as_slice()),
             remote_ip: remote.map(|address| address.ip()),
             remote_port: remote.map(|address| address.port()),
@@ -134,7 +135,7 @@ impl<'a> Line<'a> {
             reused: last.is_some_and(|hop| hop.reused),
             body_bytes: last.map_or(0, |hop| hop.body_bytes),
             body_sha256: outcome.body_sha256.as_deref(),
-            headers: last.filter(|hop| hop.head.is_some()).map(Fields),
+            headers: answered.filter(|hop| hop.head.is_some()).map(Fields),
             redirect_url: last.and_then(redirect_url),
             redirects: before.iter().map(Redirect::new).collect(),
             phases_ms: Phases::new(|phase| outcome.phase(phase)),
@@ -312,7 +313,8 @@ pub(super) fn printable(out: &mut Vec<u8>, value: &impl Serialize) {
     let before = out.len();
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable(CompactFormatter));
     if value.serialize(&mut serializer).is_err() {
-        // Writing to memory does not fail and no key is anything but text: this cannot happen, and must not print half a line.
+        // Writing to memory does not fail and no key is anything but text: this cannot happen, and must not print half
+        // a line.
         out.truncate(before);
     }
 }

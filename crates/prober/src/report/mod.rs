@@ -30,7 +30,7 @@ use oneloop_http::{ErrorKind, Hop, Phase};
 use crate::cli::{Format, Settings};
 use crate::colour::Palette;
 use crate::escape::Secrets;
-use crate::job::Job;
+use crate::job::{Failed, Job};
 use crate::target::{Failure, Target};
 use order::Order;
 use stats::Stats;
@@ -69,6 +69,16 @@ impl Outcome {
         }
     }
 
+    /// The last hop that had a response. It is not the last one where a redirect leads to what does not answer.
+    pub(crate) fn answered(&self) -> Option<&Hop> {
+        self.hops.iter().rfind(|hop| hop.status().is_some())
+    }
+
+    /// The status of the last response that there was; for what judges, there is [`status`](Outcome::status).
+    pub(crate) fn last_status(&self) -> Option<u16> {
+        self.answered()?.status().map(|status| status.as_u16())
+    }
+
     /// The final status, if a response head arrived in the last hop.
     pub(crate) fn status(&self) -> Option<u16> {
         self.hops.last()?.status().map(|status| status.as_u16())
@@ -77,6 +87,11 @@ impl Outcome {
     /// The kind of its failure.
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
         self.failure.as_ref().map(|failure| failure.kind)
+    }
+
+    /// What is counted of its failure.
+    pub(crate) fn failed(&self) -> Option<Failed> {
+        Some(Failed { kind: self.kind()?, lagged: self.lagged().then_some(self.lag) })
     }
 
     /// From the start to the end of the last response's head.
@@ -120,6 +135,13 @@ pub(crate) trait Render: std::fmt::Debug {
 
     /// One result: appended, or noted for later.
     fn result(&mut self, out: &mut Vec<u8>, job: &Job, outcome: &Outcome);
+
+    /// What follows the result that was last, be it shown or not: for formats that tell apart what judges and what was
+    /// repeated.
+    fn followed(&mut self, _: &Job, _: Then) {}
+
+    /// The attempt before this one is the last after all: the run ends before this one has begun.
+    fn not_repeated(&mut self, _: &Job) {}
 
     /// All results of a round are there.
     fn round_ended(&mut self, _: &mut Vec<u8>) {}
@@ -169,7 +191,7 @@ impl Reporter {
             (None, Format::Csv) => (Box::new(csv::Csv), Some("")),
             (None, Format::Har) => (Box::new(har::Har::new(&settings.spec)), Some(",\n")),
             (None, Format::Prom) => (Box::<prom::Prom>::default(), None),
-            (None, Format::Junit) => (Box::<junit::Junit>::default(), None),
+            (None, Format::Junit) => (Box::new(junit::Junit::new(settings.rounds.until_ok)), None),
             (None, Format::Waterfall) => {
                 (Box::new(waterfall::Waterfall::new(palette, columns, wrap, secrets.clone())), None)
             }
@@ -221,12 +243,21 @@ impl Reporter {
                 order.keep(job.seq, &self.scratch, is_last);
             }
         }
+        self.format.followed(job, then);
         self.secrets.hide(out, from);
         own_secrets.hide(out, from);
         if let Some(errors) = self.format.errors() {
             self.secrets.hide(errors, 0);
             own_secrets.hide(errors, 0);
         }
+    }
+
+    /// The run ends before this attempt has begun: the one before it judges. False if there was none.
+    pub(crate) fn not_repeated(&mut self, job: &Job) -> bool {
+        let Some(failed) = job.before else { return false };
+        self.stats.not_repeated(failed);
+        self.format.not_repeated(job);
+        true
     }
 
     /// What the results so far have for stderr; nothing but the run writes there, since it can wait.

@@ -1,8 +1,9 @@
 //! What a run adds up to: counts by kind, and how the times are spread.
 //!
 //! Memory does not grow with the number of results: times go into histograms that keep two significant figures, so a
-//! percentile is off by no more than 1 %; the fastest and the slowest are exact, and none lies beyond them. Phases are counted only when somebody asked for them.
-//! Counterpart: `statistics.quantiles` in Python, which wants every value at once.
+//! percentile is off by no more than 1 %; the fastest and the slowest are exact, and none lies beyond them. Phases are
+//! counted only when somebody asked for them. Counterpart: `statistics.quantiles` in Python, which wants every value at
+//! once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use hdrhistogram::Histogram;
 use oneloop_http::Phase;
 
 use super::Outcome;
+use crate::job::Failed;
 use crate::target::Target;
 
 /// Times longer than this count as this.
@@ -134,14 +136,10 @@ impl Stats {
             self.repeated += 1;
             return;
         }
-        if outcome.lagged() {
-            self.lagged += 1;
-            self.worst_lag = self.worst_lag.max(outcome.lag);
+        if let Some(failed) = outcome.failed() {
+            return self.fail(failed);
         }
-        if let Some(failure) = &outcome.failure {
-            *self.failed.entry(failure.kind.as_str()).or_default() += 1;
-            return;
-        }
+        self.mark(outcome.lagged().then_some(outcome.lag));
         self.passed += 1;
         let headers = outcome.headers().unwrap_or_default();
         self.time(headers, &target.text, |phase| outcome.phase(phase));
@@ -152,6 +150,24 @@ impl Stats {
             }
             stats.headers.count(headers);
             stats.total.count(outcome.total());
+        }
+    }
+
+    /// A result that was counted as repeated is final after all.
+    pub(crate) fn not_repeated(&mut self, failed: Failed) {
+        self.repeated -= 1;
+        self.fail(failed);
+    }
+
+    fn fail(&mut self, failed: Failed) {
+        self.mark(failed.lagged);
+        *self.failed.entry(failed.kind.as_str()).or_default() += 1;
+    }
+
+    fn mark(&mut self, lagged: Option<Duration>) {
+        if let Some(lag) = lagged {
+            self.lagged += 1;
+            self.worst_lag = self.worst_lag.max(lag);
         }
     }
 

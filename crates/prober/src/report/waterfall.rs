@@ -75,7 +75,8 @@ impl Waterfall {
             let slowest = Phase::ALL.iter().zip(row.phases).filter_map(|(phase, length)| Some((length?, *phase))).max();
             let mut drawn = 0;
             let mut sum = Duration::ZERO;
-            // What took time is seen, however short: one column at least, and a single one is for the phase that took most.
+            // What took time is seen, however short: one column at least, and a single one is for the phase that took
+            // most.
             let only = slowest.filter(|_| column(row.total) <= 1).map(|(_, phase)| phase as usize);
             for (nth, (length, (sign, colour))) in row.phases.iter().zip(glyphs.phases.iter().zip(phases)).enumerate() {
                 sum += length.unwrap_or_default();

@@ -1,7 +1,8 @@
 //! Sentences on a terminal: broken between words, before the terminal breaks them within one.
 //!
-//! Neighbours: `text`, `waterfall` and `summary` print through [`sentence`] where a person reads; where a program may, a
-//! line stays a line. Invariant: only spaces become line ends; a word that is wider than the place is left to the terminal.
+//! Neighbours: `text`, `waterfall` and `summary` print through [`sentence`] where a person reads; where a program may,
+//! a line stays a line. Invariant: only spaces become line ends; a word that is wider than the place is left to the
+//! terminal.
 
 /// A rest of a line that is narrower than this takes no sentence: it begins on the next one.
 const NARROWEST: usize = 24;

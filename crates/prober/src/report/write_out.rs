@@ -96,17 +96,8 @@ const URL_PARTS: [&str; 10] =
     ["scheme", "user", "password", "options", "host", "port", "path", "query", "fragment", "zoneid"];
 
 impl Template {
-    /// Reads the value of `-w`: a format, or `@FILE` with one.
-    pub(crate) fn read(text: &str) -> Result<Template, String> {
-        let Some(path) = text.strip_prefix('@') else { return Template::parse(text) };
-        let outcome = match path {
-            "-" => std::io::read_to_string(std::io::stdin()),
-            _ => std::fs::read_to_string(path),
-        };
-        Template::parse(&outcome.map_err(|error| format!("cannot read the format (-w) in {path}: {error}"))?)
-    }
-
-    fn parse(text: &str) -> Result<Template, String> {
+    /// Reads a format.
+    pub(crate) fn parse(text: &str) -> Result<Template, String> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -240,10 +231,12 @@ impl WriteOut {
     /// The text of a variable that is one value.
     fn value(&self, name: &str, job: &Job, outcome: &Outcome) -> String {
         let last = outcome.hops.last();
-        let head = last.and_then(|hop| hop.head.as_ref());
+        // As in curl, these are of the last response, and the others of the last request.
+        let answered = outcome.answered();
+        let head = answered.and_then(|hop| hop.head.as_ref());
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         let count = |number: usize| number.to_string();
-        let status = || outcome.status().map_or("000".to_owned(), |status| format!("{status:03}"));
+        let status = || outcome.last_status().map_or("000".to_owned(), |status| format!("{status:03}"));
         let seconds = |time: Duration| format!("{:.6}", time.as_secs_f64());
         let until = |phase| seconds(outcome.hops.iter().map(|hop| reached(hop, phase)).sum());
         if let Some(part) = name.strip_prefix("url.") {
@@ -261,7 +254,7 @@ impl WriteOut {
             "errormsg" => outcome.failure.as_ref().map(|failure| failure.message.clone()).unwrap_or_default(),
             "exitcode" => curl_code(outcome.kind()).to_string(),
             "http_code" | "response_code" => status(),
-            "http_version" => last.and_then(version).unwrap_or_else(|| "0".to_owned()),
+            "http_version" => answered.and_then(version).unwrap_or_else(|| "0".to_owned()),
             "local_ip" => last.and_then(|hop| hop.local).map(|local| local.ip().to_string()).unwrap_or_default(),
             "local_port" => last.and_then(|hop| hop.local).map_or(0, |local| local.port()).to_string(),
             "remote_ip" => last.and_then(|hop| hop.remote).map(|remote| remote.ip().to_string()).unwrap_or_default(),

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use oneloop_http::ErrorKind;
 
-use super::warn;
 use crate::demo::Endpoint;
 use crate::exit::Ending;
 use crate::report::Outcome;
+use crate::stderr::warn;
 use crate::target::Target;
 
 /// What was announced of each URL of the list, in its order, and what came out otherwise.

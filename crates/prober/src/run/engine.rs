@@ -17,7 +17,6 @@ use super::announced::Announced;
 use super::hosts::Hosts;
 use super::pace::{Governor, Rate};
 use super::place::Place;
-use super::showing::Errors;
 use crate::cli::Rounds;
 use crate::exit::Ending;
 use crate::input::{Input, Size};
@@ -25,6 +24,7 @@ use crate::job::Job;
 use crate::output::Output;
 use crate::probe::Prober;
 use crate::report::Reporter;
+use crate::stderr::Stderr;
 use crate::target::Target;
 
 /// Everything that tasks of a run share.
@@ -33,7 +33,7 @@ pub(super) struct Engine {
     pub(super) prober: Prober,
     pub(super) reporter: RefCell<Reporter>,
     pub(super) output: Rc<Output>,
-    pub(super) errors: Errors,
+    pub(super) errors: Rc<Stderr>,
     pub(super) recorded: bool,
     pub(super) max_time: Duration,
     /// What the demo's site said of itself beforehand.
@@ -42,6 +42,8 @@ pub(super) struct Engine {
     /// How many may be in flight: `--parallel-max`, less when descriptors ran out.
     pub(super) capacity: Cell<usize>,
     pub(super) lowered_to: Cell<Option<usize>>,
+    /// It was said that descriptors ran out.
+    pub(super) lack_told: Cell<bool>,
     pub(super) hosts: Option<Hosts>,
     pub(super) rate: Option<Rate>,
     pub(super) governor: Governor,
@@ -54,8 +56,8 @@ pub(super) struct Engine {
     /// Probes that are to be started before anything new: repeated ones, those that found no descriptor, those that have
     /// got a place at their host.
     pub(super) again: RefCell<VecDeque<Job>>,
-    /// How many wait for `--retry-delay` to pass.
-    pub(super) delayed: Cell<usize>,
+    /// Those that wait for `--retry-delay` to pass, the next one first.
+    pub(super) delayed: RefCell<VecDeque<Job>>,
     /// Of this round, those that failed and may pass in another one; only with `--until-ok`.
     pub(super) failed: RefCell<Vec<Target>>,
     /// Of all rounds, those that can never pass.
@@ -86,13 +88,14 @@ impl Engine {
             prober: parts.prober,
             reporter: RefCell::new(parts.reporter),
             output: Rc::default(),
-            errors: Errors::default(),
+            errors: Rc::default(),
             recorded: parts.recorded,
             max_time: parts.max_time,
             announced: Announced::new(parts.announced),
             in_flight: Cell::new(0),
             capacity: Cell::new(parts.parallel),
             lowered_to: Cell::new(None),
+            lack_told: Cell::new(false),
             hosts: parts.parallel_host.map(Hosts::new),
             rate: parts.gap.map(Rate::new),
             governor: Governor::default(),
@@ -101,7 +104,7 @@ impl Engine {
             started: Cell::new(0),
             slot: Cell::new(event_loop.time()),
             again: RefCell::default(),
-            delayed: Cell::new(0),
+            delayed: RefCell::default(),
             failed: RefCell::default(),
             hopeless: Cell::new(0),
             never_passed: Cell::new(None),
@@ -114,7 +117,14 @@ impl Engine {
             closing: Cell::new(false),
             stop: event_loop.create_future(),
         };
-        (Rc::new(engine), parts.input)
+        let engine = Rc::new(engine);
+        if engine.capacity.get() > 1 {
+            // Where there is room for a single probe, it needs the descriptor more.
+            engine.errors.keep_descriptor();
+        }
+        let held_up = Rc::downgrade(&engine);
+        engine.errors.when_room(move || held_up.upgrade().iter().for_each(|engine| engine.pump()));
+        (engine, parts.input)
     }
 
     /// May the next URL of the list be started?
@@ -143,7 +153,7 @@ impl Engine {
     /// Has everything of this round its result?
     pub(super) fn has_ended(&self) -> bool {
         // Who waits for a repetition or for a host is given up with --fail-early.
-        let waiting = self.delayed.get() + self.hosts.as_ref().map_or(0, Hosts::waiting);
+        let waiting = self.delayed.borrow().len() + self.hosts.as_ref().map_or(0, Hosts::waiting);
         let waits = waiting > 0 && !self.failed_early.get();
         self.input_ended.get() && self.in_flight.get() == 0 && self.again.borrow().is_empty() && !waits
     }
@@ -204,15 +214,19 @@ impl Engine {
         }
     }
 
-    /// A probe found no descriptor: from now on fewer run at once.
+    /// A probe found no descriptor: from now on fewer run at once, and it is said once.
     pub(super) fn lower_parallelism(self: &Rc<Engine>) {
-        let fewer = self.in_flight.get().saturating_sub(1).max(1);
-        if fewer >= self.capacity.get() {
-            return;
+        let others = self.in_flight.get().saturating_sub(1);
+        if !self.lack_told.replace(true) {
+            self.errors.warn_later(match others {
+                0 => "no file descriptor left for a single probe: asking again for a short while (see ulimit -n)",
+                _ => "no file descriptors left: running fewer probes at once (see ulimit -n, --parallel-max)",
+            });
         }
-        self.capacity.set(fewer);
-        if self.lowered_to.replace(Some(fewer)).is_none() {
-            self.warn_later("no file descriptors left: running fewer probes at once (see ulimit -n, --parallel-max)");
+        let fewer = others.max(1);
+        if fewer < self.capacity.get() {
+            self.capacity.set(fewer);
+            self.lowered_to.set(Some(fewer));
         }
     }
 }

@@ -69,12 +69,10 @@ impl Hosts {
         self.waiting.get() >= MOST_WAITING
     }
 
-    /// Nothing that waits is to be started any more.
-    pub(super) fn forget_waiting(&self) {
-        for host in self.hosts.borrow_mut().values_mut() {
-            host.waiting.clear();
-        }
+    /// Gives up all that wait: they are not to be started any more.
+    pub(super) fn take_waiting(&self) -> Vec<Job> {
         self.waiting.set(0);
+        self.hosts.borrow_mut().values_mut().flat_map(|host| host.waiting.drain(..)).collect()
     }
 }
 

@@ -17,7 +17,6 @@ mod settle;
 mod showing;
 
 use std::cell::Cell;
-use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -33,7 +32,6 @@ use crate::probe::Prober;
 use crate::progress::Progress;
 use crate::report::Reporter;
 use engine::Engine;
-pub(crate) use showing::{say, tell};
 
 /// What a run is made of.
 #[derive(Debug)]
@@ -111,20 +109,17 @@ pub(crate) async fn run(parts: Parts) -> oneloop::Result<Run> {
         drawing.cancel();
     }
     bar.clear();
+    let unfinished = engine.in_flight.get() + engine.give_up_waiting();
     engine.output.append(|out| engine.reporter.borrow_mut().end(out));
     if ending != Ending::ClosedOutput {
-        let to_stderr = engine.summarize(&closing, begun, &ending);
+        let to_stderr = engine.summarize(&closing, begun, &ending, unfinished);
         engine.output.close();
         if let Some(broken) = writer.await? {
             ending = broken;
         }
-        engine.end_errors().await?;
-        if let Some(text) = to_stderr {
-            say(&text).await?;
-        }
-    } else {
-        engine.end_errors().await?;
+        engine.errors.say(&to_stderr.unwrap_or_default());
     }
+    engine.errors.end().await?;
     match &ending {
         Ending::Complete | Ending::Signal(_) => {
             if let Err(message) = destination.complete() {
@@ -158,10 +153,4 @@ pub(crate) fn stop_on_signals(
         })?;
     }
     Ok(())
-}
-
-/// Says something on stderr, where nothing has begun or all has ended: whoever reads slowly keeps it. A closed stderr is
-/// no reason to stop.
-pub(crate) fn warn(message: &str) {
-    drop(writeln!(std::io::stderr(), "prober: {message}"));
 }

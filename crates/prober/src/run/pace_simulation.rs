@@ -1,8 +1,8 @@
 //! The admission rule on a clock of its own: does a server that takes 100 ms keep its times among thousands of fast ones?
 //!
-//! A model of the loop: a turn takes what is ready when the selector returns, each step costs its time, and what becomes
-//! ready meanwhile waits. The rule and the lag are the real ones; time is counted, not measured, so every run is the same.
-//! `cargo xtask slow-server` shows the same with the real program.
+//! A model of the loop: a turn takes what is ready when the selector returns, each step costs its time, and what
+//! becomes ready meanwhile waits. The rule and the lag are the real ones; time is counted, not measured, so every run
+//! is the same. `cargo xtask slow-server` shows the same with the real program.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -26,7 +26,8 @@ enum Step {
     Finish,
 }
 
-/// Of a run: the slow server's times, by the prober's own account and with the lag that it owns up to; and how long all took.
+/// Of a run: the slow server's times, by the prober's own account and with the lag that it owns up to; and how long all
+/// took.
 struct Simulated {
     slow: Vec<u64>,
     lags: Vec<u64>,

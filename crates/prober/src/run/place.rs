@@ -1,7 +1,7 @@
 //! A place among the probes in flight: taken when a probe starts, given back whatever becomes of it.
 //!
-//! Neighbours: `engine` makes one for each probe. Invariants: every job that was started gets a result, even
-//! when its probe panics or is cancelled by `--fail-early`; a probe that found no descriptor is put back and gets none yet.
+//! Neighbours: `engine` makes one for each probe. Invariants: every job that was started gets a result, even when its
+//! probe panics or is cancelled by `--fail-early`; a probe that found no descriptor is put back and gets none yet.
 //! Counterparts: `async with semaphore` in asyncio; `SemaphoreSlim.Release` in a `finally` in C#.
 
 use std::pin::pin;
@@ -12,11 +12,13 @@ use oneloop_http::{ErrorKind, Exchange, Lack};
 
 use super::engine::Engine;
 use crate::job::Job;
+use crate::limits::ASK_AGAIN;
 use crate::report::Outcome;
 use crate::target::Failure;
 
-/// How often a lone probe, or who has something to say, asks again for a descriptor.
-pub(super) const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How long, at most, a probe that is alone asks again for a descriptor: another program may give some back, but
+/// nothing here does.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A place among those in flight, and the probe that holds it.
 pub(super) struct Place {
@@ -43,6 +45,7 @@ impl Place {
                 return Ok(());
             }
         }
+        let mut patience = None;
         loop {
             let Some(job) = &self.job else { return Ok(()) };
             let Ok(url) = &job.target.url else { return Ok(()) };
@@ -63,8 +66,12 @@ impl Place {
                     return Ok(());
                 }
                 // Alone, there is no other probe to wait for: someone else has taken all descriptors.
-                if engine.event_loop.time().saturating_duration_since(due) < limit {
-                    oneloop::sleep(ASK_AGAIN).await?;
+                engine.errors.say_now();
+                let left = *patience.get_or_insert((limit / 10).min(PATIENCE));
+                if !left.is_zero() {
+                    let pause = ASK_AGAIN.min(left);
+                    oneloop::sleep(pause).await?;
+                    patience = Some(left.saturating_sub(pause));
                     continue;
                 }
             }
@@ -116,6 +123,5 @@ fn interrupted() -> Failure {
 
 /// Did this probe fail for want of a file descriptor, which says nothing of its server?
 fn lacks_descriptors(outcome: &Outcome) -> bool {
-    let failure = outcome.failure.as_ref().filter(|failure| failure.kind == ErrorKind::Local);
-    failure.and_then(|failure| Lack::of_detail(&failure.detail)).is_some_and(Lack::is_of_descriptors)
+    outcome.failure.as_ref().and_then(Failure::lack).is_some_and(Lack::is_of_descriptors)
 }

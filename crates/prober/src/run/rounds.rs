@@ -1,9 +1,9 @@
 //! The feeder: reads the list and starts its probes, round after round, as soon as there is room and the pace allows it.
 //!
-//! A round is every URL once; the next begins when this one has ended and its tick has come. Ticks are an interval apart,
-//! counted from the first; those that an overlong round has missed are skipped. The list is read in the first round; it is
-//! kept, as URLs, only when another round may need it.
-//! Neighbours: `input` before it, `pace` beside it, the engine in the parent module after it.
+//! A round is every URL once; the next begins when this one has ended and its tick has come. Ticks are an interval
+//! apart, counted from the first; those that an overlong round has missed are skipped. The list is read in the first
+//! round; it is kept, as URLs, only when another round may need it. Neighbours: `input` before it, `pace` beside it,
+//! the engine in the parent module after it.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -81,7 +81,7 @@ impl Engine {
             return Some(Ending::Broken(format!("there is no URL in {lists}: nothing was probed")));
         }
         for name in input.empty_lists() {
-            self.warn_later(&format!("there is no URL in {name}"));
+            self.errors.warn_later(&format!("there is no URL in {name}"));
         }
         None
     }
@@ -96,13 +96,17 @@ impl Engine {
         let (mut broken, mut begun) = (None, false);
         loop {
             if self.failed_early.get() {
-                self.again.borrow_mut().clear();
-                self.hosts.iter().for_each(super::hosts::Hosts::forget_waiting);
+                self.give_up_waiting();
                 self.input_ended.set(true);
             }
             let job = if self.may_start_again() {
                 self.slot.set(self.event_loop.time());
-                self.again.borrow_mut().pop_front()
+                // Until it starts, it is among those that wait, which the end of the run may have to give up.
+                self.keep_pace().await?;
+                match self.failed_early.get() {
+                    true => None,
+                    false => self.again.borrow_mut().pop_front(),
+                }
             } else if !self.input_ended.get() && self.has_room() {
                 match listing.next().await {
                     Ok(Some(target)) => {
@@ -116,7 +120,11 @@ impl Engine {
                         if std::mem::replace(&mut begun, true) {
                             self.slot.set(self.event_loop.time());
                         }
-                        self.admit_new(target)
+                        let job = self.admit_new(target);
+                        if job.is_some() {
+                            self.keep_pace().await?;
+                        }
+                        job.filter(|_| !self.failed_early.get())
                     }
                     Ok(None) => {
                         self.input_ended.set(true);
@@ -136,7 +144,6 @@ impl Engine {
                 continue;
             };
             if let Some(job) = job {
-                self.keep_pace().await?;
                 self.start(job);
             }
         }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use oneloop_http::{ErrorKind, Exchange};
 
 use super::engine::Engine;
+use super::hosts::Hosts;
 use crate::exit::Ending;
 use crate::job::Job;
 use crate::report::{Outcome, Then};
@@ -41,9 +42,9 @@ impl Engine {
         };
         self.output.append(|out| self.reporter.borrow_mut().finished(&job, outcome, then, out));
         let errors = self.reporter.borrow_mut().take_errors();
-        self.say_later(&errors);
+        self.errors.say(&errors);
         if again {
-            return self.repeat_later(job);
+            return self.repeat_later(Job { attempt: job.attempt + 1, before: outcome.failed(), ..job });
         }
         if outcome.failure.is_none() {
             return;
@@ -85,16 +86,25 @@ impl Engine {
         Ok(None)
     }
 
-    fn repeat_later(self: &Rc<Engine>, mut job: Job) {
-        job.attempt += 1;
-        self.delayed.set(self.delayed.get() + 1);
+    fn repeat_later(self: &Rc<Engine>, job: Job) {
+        self.delayed.borrow_mut().push_back(job);
         let engine = self.clone();
         // The handle only serves to cancel.
         drop(self.event_loop.call_later(self.rounds.retry_delay, move || {
-            engine.delayed.set(engine.delayed.get() - 1);
-            engine.queue_again(job);
+            // All wait equally long, so the turn is the first one's. None is left where the run has given them up.
+            let job = engine.delayed.borrow_mut().pop_front();
+            job.into_iter().for_each(|job| engine.queue_again(job));
             engine.pump();
         }));
+    }
+
+    /// The end has come: nothing is begun any more. What waits for another attempt is judged by the last one that it had.
+    /// Gives how many there are that had none.
+    pub(super) fn give_up_waiting(&self) -> usize {
+        let at_hosts = self.hosts.iter().flat_map(Hosts::take_waiting);
+        let waiting = self.delayed.take().into_iter().chain(self.again.take()).chain(at_hosts);
+        let mut reporter = self.reporter.borrow_mut();
+        waiting.filter(|job| !reporter.not_repeated(job)).count()
     }
 }
 

@@ -3,18 +3,13 @@
 //! Neighbours: `report` renders, `output` buffers and writes, `progress` draws. Invariant: whoever reads slowly, or has
 //! gone, never keeps the loop: what cannot be written is waited for, or is a reason to stop.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
-use oneloop::Task;
-use oneloop::net::{AsyncWriteExt, FdWriter};
-
 use super::engine::Engine;
-use super::place::ASK_AGAIN;
 use super::{Closing, SummaryPlace};
 use crate::exit::Ending;
-use crate::output::{Destination, Output};
+use crate::output::Destination;
 use crate::progress::{self, Position, Progress};
 use crate::report::summary::Notes;
 
@@ -42,55 +37,6 @@ impl Engine {
                 drop(self.stop.set_result(ending.clone()));
                 Ok(Some(ending))
             }
-        }
-    }
-
-    /// Says something on stderr beside the run, for which nothing waits but the start of more probes.
-    pub(super) fn say_later(self: &Rc<Engine>, text: &[u8]) {
-        if text.is_empty() || self.errors.has_ended() {
-            return;
-        }
-        self.errors.output.append(|out| out.extend_from_slice(text));
-        let mut writer = self.errors.writer.borrow_mut();
-        // Made with the first of it: most runs have nothing to say there.
-        writer.get_or_insert_with(|| {
-            let task = oneloop::create_task(self.clone().write_errors());
-            task.set_name("stderr writer");
-            task
-        });
-    }
-
-    /// Says so, as [`warn`](super::warn) does where nothing else is going on.
-    pub(super) fn warn_later(self: &Rc<Engine>, message: &str) {
-        self.say_later(format!("prober: {message}\n").as_bytes());
-    }
-
-    /// Writes what is said on stderr, until the end or until nobody reads it any more.
-    async fn write_errors(self: Rc<Engine>) -> oneloop::Result<()> {
-        let writer = loop {
-            match FdWriter::new(&std::io::stderr()) {
-                Ok(writer) => break writer,
-                Err(_) if self.closing.get() => return Ok(()),
-                // The news may be that there are no descriptors left, and this takes one.
-                Err(_) => oneloop::sleep(ASK_AGAIN).await?,
-            }
-        };
-        let engine = self.clone();
-        match self.errors.output.clone().write(writer, None, move || engine.pump()).await {
-            Err(error) if error.is_cancelled() => return Err(error),
-            // Nobody is left to be told that stderr is closed.
-            _ => self.errors.ended.set(true),
-        }
-        self.pump();
-        Ok(())
-    }
-
-    /// Waits until everything that was said on stderr is there.
-    pub(super) async fn end_errors(&self) -> oneloop::Result<()> {
-        self.errors.output.close();
-        match self.errors.writer.take() {
-            Some(writer) => writer.await,
-            None => Ok(()),
         }
     }
 
@@ -128,7 +74,13 @@ impl Engine {
     }
 
     /// Appends the summary to the results, or gives it back for stderr.
-    pub(super) fn summarize(&self, closing: &Closing, begun: Instant, ending: &Ending) -> Option<Vec<u8>> {
+    pub(super) fn summarize(
+        &self,
+        closing: &Closing,
+        begun: Instant,
+        ending: &Ending,
+        unfinished: usize,
+    ) -> Option<Vec<u8>> {
         let reporter = self.reporter.borrow();
         if reporter.stats.finished() == 0 && !matches!(ending, Ending::Signal(_)) {
             return None;
@@ -139,7 +91,7 @@ impl Engine {
             is_demo: !self.announced.is_empty(),
             held_back: self.held_back.get(),
             lowered_to: self.lowered_to.get(),
-            unfinished: self.in_flight.get() + self.again.borrow().len() + self.delayed.get(),
+            unfinished,
             all_begun: self.input_ended.get() || self.round.get() > 0,
             rounds: self.round.get() + 1,
             never_passed: self.never_passed.get(),
@@ -159,42 +111,5 @@ impl Engine {
                 Some(out)
             }
         }
-    }
-}
-
-/// What is said on stderr while probes are in flight.
-#[derive(Debug, Default)]
-pub(super) struct Errors {
-    output: Rc<Output>,
-    writer: RefCell<Option<Task<()>>>,
-    /// Set when nobody reads it any more.
-    ended: Cell<bool>,
-}
-
-impl Errors {
-    /// Should nothing new be started until some of it is written?
-    pub(super) fn is_full(&self) -> bool {
-        self.output.is_full() && !self.has_ended()
-    }
-
-    fn has_ended(&self) -> bool {
-        self.ended.get()
-    }
-}
-
-/// As [`say`], in a task of its own: for those who cannot wait.
-pub(crate) fn tell(message: &str) {
-    let text = format!("prober: {message}\n");
-    // What becomes of it is nobody's concern.
-    drop(oneloop::create_task(async move { say(text.as_bytes()).await }));
-}
-
-/// Writes to stderr when it can take it: a full pipe must not keep the loop.
-pub(crate) async fn say(text: &[u8]) -> oneloop::Result<()> {
-    let mut stderr = FdWriter::new(&std::io::stderr())?;
-    match stderr.write_all(text).await {
-        Err(error) if error.is_cancelled() => Err(error),
-        // Nobody is left to be told that stderr is closed.
-        _ => Ok(()),
     }
 }

@@ -1,9 +1,9 @@
 //! `--allow-target`: whom the exporter may be used against.
 //!
 //! A pattern is an address, a network (`10.0.0.0/8`), a host with or without a port and with `*` for any part
-//! (`*.example.org`, `db:8080`), or a whole URL with `*` (`https://example.org/health*`). A destination is allowed when its
-//! URL or its host matches a pattern, or its address does. It is asked for the target, for each hop of a redirect, and for
-//! each address that a name turns out to have. Without a pattern everything is allowed.
+//! (`*.example.org`, `db:8080`), or a whole URL with `*` (`https://example.org/health*`). A destination is allowed when
+//! its URL or its host matches a pattern, or its address does. It is asked for the target, for each hop of a redirect,
+//! and for each address that a name turns out to have. Without a pattern everything is allowed.
 
 use std::net::IpAddr;
 

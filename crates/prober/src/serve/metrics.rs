@@ -1,7 +1,7 @@
 //! What the exporter says of itself: `/metrics`.
 //!
 //! Names are blackbox_exporter's with our own prefix where it has one. Labels have few values: modules of the
-//! configuration, two outcomes, three reasons.
+//! configuration, two outcomes, four reasons.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ impl Metrics {
         let metrics = Metrics {
             in_flight: Cell::new(0),
             unknown: Cell::new(0),
-            rejected: RefCell::new(["connections", "probes", "target"].map(|reason| (reason, 0)).into()),
+            rejected: RefCell::new(["connections", "probes", "resources", "target"].map(|reason| (reason, 0)).into()),
             modules: RefCell::default(),
             worst_wait: Cell::default(),
         };

@@ -26,10 +26,13 @@ use oneloop_http::resolver::Resolver;
 use oneloop_http::server::{Options, Request, Response, Server};
 
 use crate::exit::Ending;
+use crate::files::check_readable_again;
+use crate::limits::{self, Scrapes};
 use crate::modules::Modules;
 use crate::output::Destination;
 use crate::probe::Prober;
-use crate::run::{self, Run, warn};
+use crate::run::{self, Run};
+use crate::stderr::{Stderr, warn};
 use allow::Allowed;
 pub(crate) use fuzzing::judge_scrape;
 use metrics::Metrics;
@@ -48,6 +51,26 @@ pub(crate) struct Serving {
     pub(crate) parallel_max: usize,
     /// Connections at once.
     pub(crate) connections_max: usize,
+    /// Connections beyond those that are accepted all the same, only to be told so.
+    pub(crate) to_be_told: usize,
+}
+
+impl Serving {
+    /// Fits the limits to what may be open, and says so where they had to be lowered.
+    pub(crate) fn fit(mut self, open_files: u64) -> Serving {
+        let wanted = Scrapes { probes: self.parallel_max, connections: self.connections_max, told: self.to_be_told };
+        let fitted = wanted.fit(limits::room(open_files).saturating_sub(self.listen.len()));
+        (self.parallel_max, self.connections_max) = (fitted.probes, fitted.connections);
+        self.to_be_told = fitted.told;
+        if (fitted.probes, fitted.connections) != (wanted.probes, wanted.connections) {
+            warn(&format!(
+                "only {open_files} files may be open (ulimit -n): at most {} probes and {} connections at once, not {} \
+                 and {}",
+                fitted.probes, fitted.connections, wanted.probes, wanted.connections
+            ));
+        }
+        self
+    }
 }
 
 /// What is under way when the end is asked for has so much time.
@@ -56,8 +79,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How often resolv.conf and the hosts file are looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Connections beyond those allowed that are accepted all the same, only to be told so.
-const TO_BE_TOLD: usize = 64;
+/// Connections beyond those allowed that are accepted all the same, only to be told so, where descriptors are plenty.
+pub(crate) const TO_BE_TOLD: usize = 64;
 
 /// The exporter's state, shared by all its connections.
 struct Exporter {
@@ -70,6 +93,8 @@ struct Exporter {
     connections: RefCell<Vec<Rc<Server>>>,
     reloaded_at: Cell<Option<SystemTime>>,
     reload_failed: Cell<bool>,
+    /// What has no answer to stand in.
+    log: Rc<Stderr>,
 }
 
 /// A configuration, and what has been made of it.
@@ -104,23 +129,25 @@ pub(crate) async fn serve(serving: Serving, modules: Modules) -> oneloop::Result
         connections: RefCell::default(),
         reloaded_at: Cell::new(Some(SystemTime::now())),
         reload_failed: Cell::new(false),
+        log: Rc::default(),
         serving,
     });
     const SIGHUP: i32 = 1;
     let reloading = exporter.clone();
     event_loop.add_signal_handler(SIGHUP, move || match reloading.reload() {
-        Ok(()) => run::tell("the configuration was loaded again"),
-        Err(message) => run::tell(&message),
+        Ok(()) => reloading.log("the configuration was loaded again"),
+        Err(message) => reloading.log(&message),
     })?;
     let options = Options {
-        max_connections: exporter.serving.connections_max.saturating_add(TO_BE_TOLD),
+        max_connections: exporter.serving.connections_max.saturating_add(exporter.serving.to_be_told),
         // A scraper that has given up wants no probe.
         drop_when_gone: true,
         ..Options::default()
     };
     for address in &exporter.serving.listen {
-        let answering = exporter.clone();
-        let server = Server::bind(*address, options, async move |request| answering.clone().answer(request).await)
+        let (admitting, answering) = (exporter.clone(), exporter.clone());
+        let answer = async move |request| answering.clone().answer(request).await;
+        let server = Server::bind_admitting(*address, options, move || admitting.admit(), answer)
             .map_err(|error| oneloop::Error::other(format!("cannot listen at {address}: {error}")))?;
         warn(&format!("serving at http://{}/", server.local_addr()));
         exporter.connections.borrow_mut().push(Rc::new(server));
@@ -138,12 +165,17 @@ pub(crate) async fn serve(serving: Serving, modules: Modules) -> oneloop::Result
 }
 
 impl Exporter {
+    /// What a new connection is told when there is no room for it.
+    fn admit(&self) -> Option<Response> {
+        if self.connections() < self.serving.connections_max {
+            return None;
+        }
+        self.metrics.reject("connections");
+        Some(busy("too many connections"))
+    }
+
     /// Answers one request.
     async fn answer(self: Rc<Exporter>, request: Request) -> oneloop::Result<Response> {
-        if self.connections() > self.serving.connections_max {
-            self.metrics.reject("connections");
-            return Ok(busy("too many connections").close());
-        }
         let (method, path) = (request.method.as_str(), request.path());
         let expected = if path == "/-/reload" { &["POST", "PUT"][..] } else { &["GET", "HEAD"][..] };
         let known = ["/", "/probe", "/metrics", "/config", "/-/healthy", "/-/reload"].contains(&path);
@@ -162,12 +194,19 @@ impl Exporter {
             "/-/reload" => match self.reload() {
                 Ok(()) => Response::text(200, "the configuration was loaded again\n"),
                 Err(message) => {
-                    run::tell(&message);
+                    self.log(&message);
                     Response::text(500, format!("the configuration stays as it was: {message}\n"))
                 }
             },
             _ => pages::front(&self),
         })
+    }
+
+    /// Says so on stderr. What is more than a buffer full while nobody reads it is lost: it is no record.
+    fn log(&self, message: &str) {
+        if !self.log.is_full() {
+            self.log.warn_later(message);
+        }
     }
 
     fn loaded(&self) -> Rc<Loaded> {
@@ -181,7 +220,11 @@ impl Exporter {
 
     /// Reads the configuration again; one that cannot be used changes nothing.
     fn reload(&self) -> Result<(), String> {
-        match load(&self.serving) {
+        let readable = self.serving.config_file.as_deref().map_or(Ok(()), |path| {
+            check_readable_again(path)
+                .map_err(|error| format!("cannot read the modules in {} once more: {error}", path.display()))
+        });
+        match readable.and_then(|()| load(&self.serving)) {
             Ok(modules) => {
                 self.metrics.know(&modules);
                 *self.loaded.borrow_mut() = Loaded::new(modules);

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use oneloop::{TaskRef, current_task, get_running_loop};
 use oneloop_http::server::{Request, Response};
-use oneloop_http::{Error, ErrorKind, Exchange, Phase, SessionBuilder};
+use oneloop_http::{Error, ErrorKind, Exchange, Lack, Phase, SessionBuilder};
 
 use super::query::{Query, time_limit};
 use super::{Exporter, Loaded, busy, metrics_page};
@@ -16,7 +16,7 @@ use crate::modules::Module;
 use crate::probe::{Prober, session_for};
 use crate::report::Outcome;
 use crate::spec::{Spec, without_port};
-use crate::target::{Origin, Target};
+use crate::target::{Failure, Origin, Target};
 
 /// One of the probes at once; given back when it is dropped, whatever becomes of the scrape.
 struct Place(Rc<Exporter>);
@@ -67,8 +67,15 @@ impl Exporter {
         self.metrics.in_flight.set(self.metrics.in_flight.get() + 1);
         let _place = Place(self.clone());
         let (outcome, took) = carry_out(&prober, &target, limit).await?;
-        self.metrics.count(&query.module, &outcome, took, prober.take_worst_wait());
         let secrets = Secrets::new(module.spec.all_secrets().into_iter().chain(target.own_secrets()));
+        let lacks = |failure: &&Failure| failure.lack().is_some_and(|lack| lack != Lack::Addresses);
+        if let Some(failure) = outcome.failure.as_ref().filter(lacks) {
+            // It says nothing of the target, which must not be shown as down for it. Addresses may be lacking for good: in
+            // a family that this machine has not.
+            self.metrics.reject("resources");
+            return Ok(busy(&secrets.hidden(&failure.message)));
+        }
+        self.metrics.count(&query.module, &outcome, took, prober.take_worst_wait());
         self.recent.note(&query.module, &secrets, &target, &outcome, took);
         Ok(answer(&query, &module, &target, &outcome, took, limit))
     }

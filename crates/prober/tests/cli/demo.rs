@@ -12,6 +12,8 @@ fn without_a_url_the_demo_is_probed_and_behaves_as_announced() {
     assert!(run.stderr.contains("no URL given: probing the built-in demo"), "{}", run.stderr);
     assert!(run.stderr.contains("behaved as announced"), "{}", run.stderr);
     assert!(run.results().iter().any(|line| line.starts_with("FAIL ")), "red lines belong to the demo");
+    let run = ran(&mut prober(&["demo"]));
+    assert!(run.stderr.starts_with("prober: probing the built-in demo"), "it was asked for: {}", run.stderr);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What must hold for a probe to pass, and what is sent and read for it.
 
-use std::io::{Read, Write};
+use std::io::Read;
 
 use crate::server::{Server, respond};
 use crate::{file, prober, ran};
@@ -79,7 +79,7 @@ fn data_credentials_and_agent_go_out() {
             && request.contains("\r\nUser-Agent: agent/1\r\n")
             && request.ends_with("\r\n\r\na=1&b=2");
         let status = if good { "200 OK" } else { "400 Bad Request" };
-        let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        respond(&mut stream, status, "", "");
     });
     let body = file("body", "b=\r\n2\n");
     let body = format!("@{}", body.display());

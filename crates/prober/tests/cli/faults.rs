@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use crate::server::{Gate, Server, respond};
-use crate::{at, file, prober, ran, shell};
+use crate::{Ran, at, file, prober, ran, shell};
 
 #[test]
 fn each_misbehaviour_has_its_kind_and_costs_no_other_result() {
@@ -58,31 +58,64 @@ fn a_body_over_our_own_limit_is_told_with_the_limit_and_what_sets_it() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // which lets the limit of another process be lowered
 fn running_out_of_descriptors_lowers_the_parallelism_and_fails_no_probe() {
-    // 20 descriptors are taken that the prober does not know of, so its guess of how many probes fit is too high.
-    // The server holds everybody until 20 are there at once, so that they surely meet the limit.
-    let gate = Arc::new(Gate::default());
+    // The limit falls while 30 probes are under way, so what fitted at the start does not fit any more.
+    let (come, leave) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+    let (arrive, go) = (come.clone(), leave.clone());
     let server = Server::start(move |stream, _| {
-        gate.arrive();
-        gate.wait_for(20);
+        arrive.arrive();
+        go.wait_for(1);
         respond(stream, "200 OK", "", "");
         false
     });
     let list = file("list", &format!("{}\n", server.url("/")).repeat(150));
-    let script = format!(
-        "ulimit -n 64; exec 20<&0 21<&0 22<&0 23<&0 24<&0 25<&0 26<&0 27<&0 28<&0 29<&0 30<&0 31<&0 32<&0 33<&0 \
-         34<&0 35<&0 36<&0 37<&0 38<&0 39<&0; prober --parallel-max 100 {}",
-        at(&list)
-    );
-    // Only dash and bash read two-digit descriptors right; both are a Debian sh.
-    let mut command = Command::new("bash");
-    command.args(["-c", &format!("prober() {{ '{}' \"$@\"; }}; {script}", env!("CARGO_BIN_EXE_prober"))]);
-    let run = ran(&mut command);
+    let child = prober(&["--parallel-max", "30", &at(&list)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    come.wait_for(30);
+    let id = child.id().try_into().expect("a process's number");
+    rlimit::prlimit(id, rlimit::Resource::NOFILE, Some((20, 20)), None).expect("it is our child");
+    leave.arrive();
+    let run = Ran::of(child.wait_with_output().expect("an end"));
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("150 probed: 150 ok"), "{}", run.stdout);
-    assert!(run.stderr.contains("only 64 files may be open"), "{}", run.stderr);
-    assert!(run.stderr.contains("no file descriptors left"), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("no file descriptors left").count(), 1, "{}", run.stderr);
     assert!(run.stdout.contains("file descriptors ran out"), "{}", run.stdout);
+}
+
+#[test]
+fn what_is_open_at_the_start_counts_when_the_parallelism_is_fitted() {
+    let server = Server::site();
+    let run_with = |open: &str| {
+        // Only dash and bash read two-digit descriptors right; both are a Debian sh.
+        let mut command = Command::new("bash");
+        let url = server.url("/ok");
+        let script = format!("ulimit -n 64; exec {open}; exec '{}' {url}", env!("CARGO_BIN_EXE_prober"));
+        let run = ran(command.args(["-c", &script]));
+        assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+        let told = run.stderr.split("at most ").nth(1).and_then(|rest| rest.split(' ').next());
+        told.and_then(|count| count.parse::<usize>().ok()).unwrap_or_else(|| panic!("{}", run.stderr))
+    };
+    let few = run_with("4<&0 5<&0 6<&0");
+    let many = run_with("4<&0 5<&0 6<&0 20<&0 21<&0 22<&0 23<&0 24<&0 25<&0 26<&0 27<&0 28<&0 29<&0");
+    assert_eq!(many + 10, few);
+}
+
+#[test]
+#[cfg(target_os = "linux")] // where it is known how few it needs besides
+fn a_lone_probe_without_a_descriptor_fails_after_a_short_patience_and_stderr_says_why() {
+    let url = Server::site().url("/ok");
+    let binary = env!("CARGO_BIN_EXE_prober");
+    let under =
+        |limit: usize| ran(&mut shell(&format!("ulimit -n {limit}; exec '{binary}' --format jsonl -m 20 {url} {url}")));
+    // How few it starts with depends on the machine; one fewer than is enough is the limit looked for.
+    let enough = (8..40).find(|limit| under(*limit).code == Some(0)).expect("40 are enough");
+    let run = under(enough - 1);
+    assert_eq!(run.stdout.matches("\"kind\":\"local\"").count(), 2, "{enough}: {run:?}");
+    assert_eq!(run.stderr.matches("no file descriptor left for a single probe").count(), 1, "{run:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use crate::rounds::late;
 use crate::server::{Gate, Server};
 use crate::{file, prober, ran};
 
@@ -66,6 +67,35 @@ fn junit_counts_its_cases_and_failures() {
     );
     assert!(run.stdout.contains("<failure type=\"status\" message=\"404 Not Found: expected 200\">"));
     assert!(run.stdout.contains("/missing?a&amp;b\"") && run.stdout.trim_end().ends_with("</testsuites>"));
+}
+
+/// Every attempt is reported and the last one judges: the suite is red exactly when the run is.
+#[test]
+fn junit_skips_what_was_repeated() {
+    let counts = |tests, failures, skipped| {
+        format!(
+            "<testsuite name=\"prober\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\""
+        )
+    };
+    let retry = ["--format", "junit", "--retry", "1", "--retry-delay", "0"];
+    let until_ok = ["--format", "junit", "--until-ok", "-c", "2", "-i", "0"];
+    for (options, again) in [(&retry[..], "repeated by another attempt"), (&until_ok, "repeated in the next round")] {
+        for (failures, code, red) in [(1, 0, 0), (2, 1, 1)] {
+            let (site, server) = (Server::site().url("/ok"), late(failures).url("/"));
+            let run = ran(prober(options).args([&site, &server]));
+            assert_eq!(run.code, Some(code), "{}", run.stderr);
+            assert!(run.stdout.contains(&counts(3, red, 1)), "{}", run.stdout);
+            let skipped = format!("<skipped message=\"{again} after: 503 Service Unavailable: expected 200\">");
+            assert_eq!(run.stdout.matches(&skipped).count(), 1, "{}", run.stdout);
+            assert_eq!(run.stdout.matches("<failure ").count(), red, "{}", run.stdout);
+            // What passed is not shown then, and overrules all the same.
+            let server = late(failures).url("/");
+            let run = ran(prober(options).args(["-q", &site, &server]));
+            assert!(run.stdout.contains(&counts(1 + red, red, 1)), "{}", run.stdout);
+        }
+    }
+    let run = ran(prober(&until_ok).args(["gopher://never/", &late(1).url("/")]));
+    assert!(run.code == Some(1) && run.stdout.contains(&counts(3, 1, 1)), "it is not repeated: {}", run.stdout);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod attacks;
 mod connecting;
 mod demo;
+mod descriptors;
 mod expectations;
 mod faults;
 mod formats;
@@ -16,7 +17,7 @@ mod usage;
 mod write_out;
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The program with these arguments, in an environment that says nothing of colours, with nothing on its input.
@@ -52,6 +53,14 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    fn of(output: Output) -> Ran {
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+        }
+    }
+
     /// The lines of results: what stands before the summary's empty line.
     pub(crate) fn results(&self) -> Vec<&str> {
         self.stdout.lines().take_while(|line| !line.is_empty()).collect()
@@ -65,12 +74,7 @@ impl Ran {
 
 /// Runs to the end.
 pub(crate) fn ran(command: &mut Command) -> Ran {
-    let output = command.output().expect("the program starts");
-    Ran {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
-    }
+    Ran::of(command.output().expect("the program starts"))
 }
 
 /// A path for a file of this test process that nobody else uses.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-use crate::server::Server;
+use crate::server::{Server, respond};
 use crate::{at, file, prober, ran, scratch, shell};
 
 #[test]
@@ -278,6 +278,20 @@ fn one_file_is_never_written_twice_nor_over_the_list() {
         assert!(run.stderr.contains("would overwrite the list"), "{option}: {}", run.stderr);
         assert_eq!(std::fs::read_to_string(&list).ok().as_ref(), Some(&url), "the list is as it was");
     }
+    let (modules, key) = (file("read.yml", "modules: {a: {prober: http}}\n"), file("read.key", "a key"));
+    let (modules, key) = (modules.display().to_string(), key.display().to_string());
+    for (what, options) in [
+        ("the modules in", vec!["-o", &modules, "--config.file", &modules, "--module", "a"]),
+        ("the key in", vec!["--report", &key, "-E", &modules, "--key", &key]),
+        ("the authorities in", vec!["--trace", &key, "--cacert", &key]),
+        ("the body in", vec!["-o", &key, "-d", &format!("@{key}")]),
+        ("the format in", vec!["-o", &key, "-w", &format!("@{key}")]),
+    ] {
+        let run = ran(prober(&options).arg(&url));
+        assert_eq!(run.code, Some(2), "{what}: {}", run.stderr);
+        assert!(run.stderr.contains(&format!("would overwrite {what}")), "{}", run.stderr);
+    }
+    assert_eq!(std::fs::read(&key).ok().as_deref(), Some(&b"a key"[..]), "the key is as it was");
     let run = ran(prober(&["-o", "/dev/null", "--trace", "/dev/null"]).arg(&url));
     assert_eq!(run.code, Some(0), "what is written to a device is not lost: {}", run.stderr);
 }
@@ -337,4 +351,26 @@ fn a_stderr_that_nobody_reads_keeps_no_result() {
     assert_eq!(line, "done\n");
     let rest = child.wait_with_output().expect("it ends");
     assert_eq!((rest.status.code(), rest.stderr.iter().filter(|byte| **byte == b'x').count()), (Some(0), 200_000));
+}
+
+/// What the redirect said is kept where it leads to nobody; why the probe failed, and what is judged, is the end.
+#[test]
+fn the_last_response_is_told_though_a_later_request_had_none() {
+    let server = Server::start(|stream, _| {
+        respond(stream, "302 Found", "Location: http://127.0.0.1:1/\r\nX-Here: yes\r\n", "");
+        false
+    });
+    // The status would be expected, were it that of the last request.
+    let options = ["-L", "--expect-status", "302", "--format"];
+    let run = ran(prober(&options).args(["jsonl", &server.url("/")]));
+    let result = &run.json()[0];
+    assert_eq!((run.code, result["ok"].as_bool(), result["exitcode"].as_u64()), (Some(1), Some(false), Some(7)));
+    assert_eq!((result["status"].as_u64(), result["http_version"].as_str()), (Some(302), Some("1.1")), "{result}");
+    assert_eq!(result["headers"][1], serde_json::json!(["x-here", "yes"]), "{result}");
+    assert_eq!((&result["error"]["kind"], &result["error"]["phase"]), (&"connect".into(), &"connect".into()));
+    assert_eq!(result["url_effective"], "http://127.0.0.1:1/");
+    let run = ran(prober(&options).args(["csv", &server.url("/")]));
+    assert!(run.stdout.contains(",http://127.0.0.1:1/,false,302,connect,"), "{}", run.stdout);
+    let run = ran(prober(&options).args(["prom", &server.url("/")]));
+    assert!(run.stdout.contains("\"} 0\n") && !run.stdout.contains("\"} 302\n"), "as in the exporter: {}", run.stdout);
 }

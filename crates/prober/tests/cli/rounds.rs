@@ -7,7 +7,7 @@ use crate::server::{Gate, Server, respond};
 use crate::{prober, ran};
 
 /// Answers 503 until it has been asked so often, then 200.
-fn late(failures: usize) -> Server {
+pub(crate) fn late(failures: usize) -> Server {
     let asked = AtomicUsize::new(0);
     Server::start(move |stream, _| {
         match asked.fetch_add(1, Ordering::SeqCst) < failures {
@@ -121,6 +121,51 @@ fn the_first_failure_ends_everything_when_asked_for() {
     assert_eq!((kind(0).as_deref(), kind(1).as_deref(), kind(2)), (Some("interrupted"), Some("status"), None));
     let stalled = results.iter().find(|result| result["index"] == 0).expect("its result");
     assert!(stalled["remote_port"].is_u64() && stalled["exitcode"] == 42, "what was known is kept: {stalled}");
+}
+
+/// Whatever ends the run before the repetition has begun: nothing was repeated, and the one attempt is the last.
+#[test]
+fn what_waits_to_be_repeated_at_the_end_is_judged_by_its_last_attempt() {
+    let gate = Arc::new(Gate::default());
+    let asked = gate.clone();
+    let server = Server::start(move |stream, path| {
+        match path {
+            "/busy" => respond(stream, "503 Service Unavailable", "", ""),
+            "/stall" => {
+                asked.arrive();
+                crate::server::wait_for_hangup(stream);
+            }
+            _ => respond(stream, "404 Not Found", "", ""),
+        }
+        false
+    });
+    // Nothing waits for the delay: it would take a minute.
+    let retry = ["--retry", "3", "--retry-delay", "60", "--parallel-max", "1"];
+    let (busy, missing, stall) = (server.url("/busy"), server.url("/missing"), server.url("/stall"));
+    let run = ran(prober(&retry).args(["--fail-early", &busy, &missing]));
+    assert!(run.code == Some(1) && run.stdout.contains("\n2 probed: 0 ok, 2 failed (2 status), in"), "{}", run.stdout);
+    let run = ran(prober(&retry).args(["--format", "junit", "--fail-early", &busy, &missing]));
+    assert!(run.stdout.contains("tests=\"2\" failures=\"2\" errors=\"0\" skipped=\"0\""), "{}", run.stdout);
+    // It waits for its host, where the second one stalls.
+    let stalls = gate.clone();
+    let other = Server::start(move |stream, _| {
+        stalls.wait_for(1);
+        respond(stream, "404 Not Found", "", "");
+        false
+    });
+    let at_host = ["--retry", "3", "--retry-delay", "0", "--parallel-max-host", "1"];
+    let run = ran(prober(&at_host).args(["--fail-early", &busy, &stall, &other.url("/")]));
+    let counts = "\n3 probed: 0 ok, 3 failed (1 interrupted, 2 status), in";
+    assert!(run.code == Some(1) && run.stdout.contains(counts), "{}", run.stdout);
+
+    let child = prober(&retry).args([&busy, &stall]).stdout(std::process::Stdio::piped()).spawn().expect("a start");
+    gate.wait_for(2);
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().is_ok_and(|status| status.success()));
+    let end = child.wait_with_output().expect("an end");
+    let text = String::from_utf8(end.stdout).expect("UTF-8");
+    assert!(end.status.code() == Some(130) && text.contains("\n1 probed: 0 ok, 1 failed (1 status), in"), "{text}");
+    assert!(text.contains("interrupted: 1 probe was under way"), "{text}");
 }
 
 #[test]

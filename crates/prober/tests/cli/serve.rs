@@ -19,13 +19,34 @@ pub(crate) struct Exporter {
 impl Exporter {
     pub(crate) fn start(arguments: &[&str]) -> Exporter {
         let mut command = prober(&["serve", "--web.listen-address", "127.0.0.1:0"]);
-        let mut child = command.args(arguments).stderr(Stdio::piped()).spawn().expect("the program starts");
+        Exporter::of(command.args(arguments)).0
+    }
+
+    /// The one that `command` starts, and what it says before it says where it listens.
+    pub(crate) fn of(command: &mut Command) -> (Exporter, String) {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("a piped stderr"));
-        let mut line = String::new();
-        stderr.read_line(&mut line).expect("a line that says where it listens");
-        let address = line.trim().rsplit("http://").next().unwrap_or_default().trim_end_matches('/');
-        let address = address.parse().unwrap_or_else(|_| panic!("no address in {line}"));
-        Exporter { child, address, stderr }
+        let mut said = String::new();
+        loop {
+            let mut line = String::new();
+            stderr.read_line(&mut line).expect("a line that says where it listens");
+            let Some((_, address)) = line.trim().rsplit_once("serving at http://") else {
+                assert_ne!(line, "", "it ended and said {said}");
+                said += &line;
+                continue;
+            };
+            let address = address.trim_end_matches('/');
+            let address = address.parse().unwrap_or_else(|_| panic!("no address in {line}"));
+            return (Exporter { child, address, stderr }, said);
+        }
+    }
+
+    /// Changes how many files it may have open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn limit_files(&self, soft: u64) {
+        let id = self.child.id().try_into().expect("a process's number");
+        let (_, hard) = rlimit::Resource::NOFILE.get().expect("a limit");
+        rlimit::prlimit(id, rlimit::Resource::NOFILE, Some((soft, hard)), None).expect("it is our child");
     }
 
     /// Status and body of the answer to a request with these lines in its head.
@@ -171,6 +192,43 @@ fn a_bad_configuration_changes_nothing_and_is_named() {
     let run = crate::ran(&mut prober(&["serve", "--config.file", &bad.display().to_string()]));
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains(&format!("{}:1: modules", bad.display())), "{}", run.stderr);
+}
+
+/// Read once more, it would keep the loop until somebody wrote to it.
+#[test]
+fn a_configuration_that_has_become_a_pipe_is_not_waited_for() {
+    let path = scratch("pipe.yml");
+    std::fs::write(&path, "modules:\n  one:\n    prober: http\n").expect("the scratch directory takes a file");
+    let exporter = Exporter::start(&["--config.file", &path.display().to_string()]);
+    std::fs::remove_file(&path).expect("it was there");
+    assert!(Command::new("mkfifo").arg(&path).status().is_ok_and(|status| status.success()));
+    let (status, text) = exporter.ask("POST", "/-/reload", "Content-Length: 0\r\n");
+    assert!(status == 500 && text.contains("no regular file"), "{status} {text}");
+    assert!(exporter.get("/config").1.contains("one"));
+    std::fs::remove_file(&path).expect("it was there");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_nobody_reads_on_stderr_takes_one_descriptor() {
+    let path = scratch("unread.yml");
+    let write = |text: &str| std::fs::write(&path, text).expect("the scratch directory takes a file");
+    write("modules:\n  one:\n    prober: http\n");
+    let exporter = Exporter::start(&["--config.file", &path.display().to_string()]);
+    let descriptors = || {
+        let list = std::fs::read_dir(format!("/proc/{}/fd", exporter.child.id()));
+        list.expect("the exporter runs").count()
+    };
+    assert_eq!(exporter.get("/-/healthy").0, 200);
+    let before = descriptors();
+    let long = "x".repeat(3_000); // of a file that is not there, and is named
+    write(&format!("modules:\n  one:\n    prober: http\n    http:\n      tls_config:\n        ca_file: /{long}\n"));
+    for _ in 0..60 {
+        assert_eq!(exporter.ask("POST", "/-/reload", "Content-Length: 0\r\n").0, 500); // 180 KB, of which a pipe takes 64
+    }
+    assert_eq!(exporter.get("/-/healthy").0, 200);
+    let after = descriptors();
+    assert!(after <= before + 2, "{before} before and {after} after"); // stderr's, and a connection that is closing
 }
 
 #[test]

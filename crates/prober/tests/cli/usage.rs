@@ -29,14 +29,28 @@ fn what_is_wrong_or_contradicts_itself_is_refused_with_what_to_write() {
         (vec!["-m", "-1"], "not a duration"),
         (vec!["-i", "-1"], "not a duration"),
         (vec!["-c", "-1"], "not a number from 1"),
-        (vec!["--cert-days", "-5"], "not in 0..=36500"),
+        (vec!["--cert-days", "-5"], "write a whole number from 0 to 36500"),
         (vec!["--rate", "-2"], "not a rate"),
         (vec!["--max-filesize", "-1"], "not a size"),
-        (vec!["--retry", "-1"], "invalid value '-1'"),
-        (vec!["--max-redirs", "-1"], "invalid value '-1'"),
+        (vec!["--cert-days", "x"], "write a whole number from 0 to 36500"),
+        (vec!["--retry", "-1"], "write a whole number from 0"),
+        (vec!["--retry", "x"], "write a whole number from 0"),
+        (vec!["--max-redirs", "-1"], "write a whole number from 0"),
+        (vec!["--max-redirs", "99999999999"], "write a whole number from 0"),
         (vec!["--slo", "totl=1"], "headers (= ttfb) and total"),
         (vec!["--expect-status", "2yy"], "write 200, 2xx or 200-204"),
         (vec!["--fail-if-body-matches", "("], "unclosed group"),
+        (vec!["--fail-if-body-matches", ""], "an empty regular expression matches everything"),
+        (vec!["--fail-if-body-not-matches", ""], "an empty regular expression matches everything"),
+        (vec!["--oauth2-bearer", ""], "the token of --oauth2-bearer is empty"),
+        (vec!["-d", "@"], "-d @ names no file"),
+        (vec!["-H", "@"], "-H @ names no file"),
+        (vec!["-w", "@"], "-w @ names no file"),
+        (vec!["-", "-d", "@-"], "- and -d @-: standard input can be read once only"),
+        (vec!["@-", "-H", "@-"], "- and -H @-: standard input can be read once only"),
+        (vec!["-", "-w", "@-"], "- and -w @-: standard input can be read once only"),
+        (vec!["-d", "@-", "-w", "@-"], "-d @- and -w @-: standard input can be read once only"),
+        (vec!["-d", "@-", "-d", "@-"], "-d @- and -d @-: standard input can be read once only"),
         (vec!["--fail-if-header-matches", "Server"], "'Name: regex'"),
         (vec!["-x", "socks5://h:1"], "only http proxies"),
         (vec!["-H", "Accept"], "'Name: value'"),
@@ -55,6 +69,26 @@ fn a_host_that_looks_like_a_command_is_probed_and_remarked_upon() {
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("did you mean the command 'serve'?"), "{}", run.stderr);
     assert!(!ran(&mut prober(&["nowhere.invalid"])).stderr.contains("did you mean"));
+}
+
+/// curl takes headers from there, too; here a file called `-` was looked for.
+#[test]
+fn headers_and_a_format_come_from_standard_input() {
+    let url = Server::site().url("/echo");
+    let run = ran(&mut shell(&format!("echo 'X-Mine: yes' | prober -H @- -w '%header{{x-echo}}' {url}")));
+    assert!(run.code == Some(0) && run.stdout.contains("| X-Mine: yes |"), "{}{}", run.stdout, run.stderr);
+    let run = ran(&mut shell(&format!("echo '%{{http_code}}' | prober -w @- {url}")));
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "200\n"), "{}", run.stderr);
+}
+
+/// It was 0.00009999999999999999 ms.
+#[test]
+fn a_limit_is_repeated_as_it_was_given() {
+    let url = Server::site().url("/stall");
+    for (limit, said) in [("0.0000001", "within 0.0001 ms:"), ("0.3ms", "within 0.3 ms:")] {
+        let run = ran(&mut prober(&["-m", limit, &url]));
+        assert!(run.stdout.contains(said), "{}", run.stdout);
+    }
 }
 
 /// As these tools' formats are called elsewhere.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::server::{Server, TlsSite, wait_for_hangup};
+use crate::server::{Server, TlsSite, respond};
 use crate::{at, file, prober, ran};
 
 /// Variables that curl has, too, and whose value is no time and no port of ours.
@@ -60,15 +60,11 @@ fn site() -> Server {
             "/none" => ("204 No Content", "", ""),
             "/moved" => ("302 Found", "Location: /page?to=here\r\n", "moved"),
             "/see" => ("303 See Other", "Location: page\r\n", ""),
+            "/lost" => ("302 Found", "Location: http://127.0.0.1:1/\r\nContent-Type: text/x\r\n", "lost"),
             "/old" => ("404", "", "gone"),
             _ => ("503 Service Unavailable", "Retry-After: 1\r\n", "busy"),
         };
-        let length = body.len();
-        let _ =
-            write!(stream, "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-        // A connection that is closed over an unread body is reset, and curl may see that before the answer.
-        let _ = stream.shutdown(std::net::Shutdown::Write);
-        wait_for_hangup(stream);
+        respond(stream, status, headers, body);
         false
     })
 }
@@ -125,6 +121,8 @@ fn each_variable_has_curls_value() {
     // Whether a blank stood behind a status without a reason is not kept.
     compare(&["-L"], &site.url("/old"), &["size_download", "size_header"]);
     compare(&["-L"], &site.url("/busy"), &unread);
+    // What is of the last response is that of the redirect here; whom prober asked then, and what it sent, it still says.
+    compare(&["-L"], &site.url("/lost"), &["local_ip", "remote_ip", "remote_port", "size_request"]);
     // Where nothing answers, prober still says whom it asked.
     compare(&[], "http://127.0.0.1:1/x", &["remote_ip", "remote_port"]);
     compare(&[], "http://nobody.invalid/", &[]);

@@ -1,7 +1,7 @@
 //! Figures that repeat exactly: user instructions by callgrind, system calls by strace.
 //!
-//! Neighbours: `works` asks for them. Both tools are optional: without one, its figures are left out. What a program does once
-//! (starting, reading roots) is taken away by running it for a short list and a long one.
+//! Neighbours: `works` asks for them. Both tools are optional: without one, its figures are left out. What a program
+//! does once (starting, reading roots) is taken away by running it for a short list and a long one.
 
 use std::collections::BTreeMap;
 use std::path::Path;

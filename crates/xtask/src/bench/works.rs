@@ -325,7 +325,7 @@ impl Bench<'_> {
             }
         }
         for line in self.servers.told() {
-            report.note(format!("TLS as nginx saw it: {line}"));
+            report.note(format!("TLS as nginx saw it: {}", line.replace("resumed .", "not resumed")));
         }
         Ok(())
     }

@@ -519,7 +519,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         lines: &[65],
         file: "crates/oneloop-http/src/incoming.rs",
-        from: "self.end = Some(persistent && at == bytes.len());",
+        from: "self.end = Some(persistent && bytes.is_empty());",
         to: "self.end = Some(persistent);",
         tests: &["--test", "client", "a_connection_is_reused"],
     },

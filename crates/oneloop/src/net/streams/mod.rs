@@ -60,13 +60,16 @@ use crate::{
 /// ```
 ///
 /// # Errors
-/// `Io`: no such name, or the last address's reason; `Cancelled`; `Runtime` outside of a run.
+/// `Io`: no such name (std's error, without a number), or the last address's reason; `Cancelled`; `Runtime` outside of
+/// a run.
 pub async fn open_connection(host: &str, port: u16) -> Result<(StreamReader, StreamWriter)> {
     StreamOptions::new().open_connection(host, port).await
 }
 
 /// Listens at `host` and calls `client_connected` with each connection's reader and writer, as a task:
-/// `asyncio.start_server`. An empty host is every IPv4 address of the machine; port 0 lets the system choose one.
+/// `asyncio.start_server`. An empty host is every IPv4 address of the machine; port 0 lets the system choose one. For a
+/// plain function (Python's `client_connected_cb` need be no coroutine) give a closure that does its work and returns
+/// `async { Ok(()) }`: what stands before runs where asyncio calls it, in no task.
 ///
 /// # Errors
 /// `Io`: the address is in use or not ours; `Cancelled`; `Runtime` outside of a run.
@@ -146,9 +149,10 @@ impl StreamOptions {
         StreamOptions { limit: reader::DEFAULT_LIMIT, backlog: 100, start_serving: true, cleanup_socket: true }
     }
 
-    /// The reader's limit in bytes, at least one: no line is longer, and about twice as much is kept.
+    /// The reader's limit in bytes: no line is longer, and about twice as much is kept. A limit of 0 is a `Value` error
+    /// when a connection is opened or a server started.
     pub fn limit(mut self, bytes: usize) -> StreamOptions {
-        self.limit = bytes.max(1);
+        self.limit = bytes;
         self
     }
 
@@ -175,6 +179,7 @@ impl StreamOptions {
     /// # Errors
     /// As there.
     pub async fn open_connection(&self, host: &str, port: u16) -> Result<(StreamReader, StreamWriter)> {
+        self.check()?;
         let event_loop = get_running_loop()?;
         let mut last = Error::from(io::Error::new(io::ErrorKind::NotFound, "getaddrinfo() returned empty list"));
         for address in resolve(&event_loop, host, port).await? {
@@ -192,6 +197,7 @@ impl StreamOptions {
     /// # Errors
     /// As there.
     pub async fn open_unix_connection(&self, path: impl AsRef<Path>) -> Result<(StreamReader, StreamWriter)> {
+        self.check()?;
         let socket = UnixStream::from(mio::net::UnixStream::connect(path)?); // at once or not at all
         self.streams(&get_running_loop()?, Socket::Unix(socket)).await
     }
@@ -205,6 +211,7 @@ impl StreamOptions {
         H: Fn(StreamReader, StreamWriter) -> F + 'static,
         F: Future<Output = Result<()>> + 'static,
     {
+        self.check()?;
         let event_loop = get_running_loop()?;
         // A task that resolves, as in base_events.py: create_server, which does it for several hosts at once.
         let (resolves, host) = (event_loop.clone(), host.to_owned());
@@ -227,6 +234,7 @@ impl StreamOptions {
         F: Future<Output = Result<()>> + 'static,
     {
         use std::os::unix::fs::FileTypeExt;
+        self.check()?;
         let event_loop = get_running_loop()?;
         let path = path.as_ref();
         if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
@@ -254,6 +262,10 @@ impl StreamOptions {
             server.start_serving().await?;
         }
         Ok(server)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.limit == 0 { Err(reader::NO_LIMIT) } else { Ok(()) }
     }
 
     /// Puts a connected socket on the loop (`_create_connection_transport`).

@@ -24,7 +24,8 @@ use crate::{
 /// How many bytes a line may have, unless another limit was asked for: 64 KiB.
 pub(super) const DEFAULT_LIMIT: usize = 64 * 1024;
 
-/// Reads from a stream: `asyncio.StreamReader`. Clones read from the same stream, but only one task at a time may wait.
+/// Reads from a stream: `asyncio.StreamReader`. Clones read from the same stream, but only one task at a time may wait. What
+/// the methods return owns what it needs, so it can become a task: `create_task(reader.readline())`.
 ///
 /// ```
 /// # oneloop::run(async {
@@ -52,6 +53,8 @@ pub(super) struct Inner {
     paused: Cell<bool>,
 }
 
+pub(super) const NO_LIMIT: Error = Error::Value("Limit cannot be <= 0");
+
 impl StreamReader {
     /// A reader that is fed by hand, with a limit of so many bytes: for tests, and for transports of one's own.
     ///
@@ -59,7 +62,7 @@ impl StreamReader {
     /// `Value` ("Limit cannot be <= 0"); `Runtime` when no loop runs on this thread.
     pub fn new(limit: usize) -> Result<StreamReader> {
         if limit == 0 {
-            return Err(Error::Value("Limit cannot be <= 0"));
+            return Err(NO_LIMIT);
         }
         Ok(StreamReader::on(get_running_loop()?, limit))
     }
@@ -82,7 +85,12 @@ impl StreamReader {
     ///
     /// # Errors
     /// What broke the connection; `Runtime` while another task waits; `Cancelled`.
-    pub async fn read(&self, n: usize) -> Result<Vec<u8>> {
+    pub fn read(&self, n: usize) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+        let reader = self.clone();
+        async move { reader.read_some(n).await }
+    }
+
+    async fn read_some(&self, n: usize) -> Result<Vec<u8>> {
         self.check()?;
         if n == 0 {
             return Ok(Vec::new());
@@ -99,14 +107,17 @@ impl StreamReader {
     ///
     /// # Errors
     /// As [`read`](StreamReader::read).
-    pub async fn read_to_end(&self) -> Result<Vec<u8>> {
-        let mut all = Vec::new();
-        loop {
-            let block = self.read(self.0.limit).await?;
-            if block.is_empty() {
-                return Ok(all);
+    pub fn read_to_end(&self) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+        let reader = self.clone();
+        async move {
+            let mut all = Vec::new();
+            loop {
+                let block = reader.read_some(reader.0.limit).await?;
+                if block.is_empty() {
+                    return Ok(all);
+                }
+                all.extend(block);
             }
-            all.extend(block);
         }
     }
 
@@ -114,16 +125,19 @@ impl StreamReader {
     ///
     /// # Errors
     /// `IncompleteRead` with what there was if the stream ends before; else as [`read`](StreamReader::read).
-    pub async fn readexactly(&self, n: usize) -> Result<Vec<u8>> {
-        self.check()?;
-        while self.0.buffer.borrow().len() < n {
-            if self.0.eof.get() {
-                return Err(Error::incomplete_read(self.0.buffer.take().take_all(), Some(n)));
+    pub fn readexactly(&self, n: usize) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+        let reader = self.clone();
+        async move {
+            reader.check()?;
+            while reader.0.buffer.borrow().len() < n {
+                if reader.0.eof.get() {
+                    return Err(Error::incomplete_read(reader.0.buffer.take().take_all(), Some(n)));
+                }
+                let busy = "readexactly() called while another coroutine is already waiting for incoming data";
+                reader.wait_for_data(busy).await?;
             }
-            let busy = "readexactly() called while another coroutine is already waiting for incoming data";
-            self.wait_for_data(busy).await?;
+            Ok(reader.take(n))
         }
-        Ok(self.take(n))
     }
 
     /// Reads a line with its `\n`; at the end of the stream what there is without one, which may be nothing.
@@ -132,8 +146,13 @@ impl StreamReader {
     /// # Errors
     /// `Value` when the line is longer than the limit: then the line is thrown away if its end is there, else all that
     /// is. Otherwise as [`read`](StreamReader::read).
-    pub async fn readline(&self) -> Result<Vec<u8>> {
-        match self.readuntil(b"\n").await {
+    pub fn readline(&self) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+        let reader = self.clone();
+        async move { reader.read_a_line().await }
+    }
+
+    async fn read_a_line(&self) -> Result<Vec<u8>> {
+        match self.read_to_any(&[b"\n"]).await {
             Err(Error::IncompleteRead(read)) => Ok(read.partial.clone()),
             Err(Error::LimitOverrun { consumed, found }) => {
                 {
@@ -152,8 +171,9 @@ impl StreamReader {
     ///
     /// # Errors
     /// As [`readline`](StreamReader::readline).
-    pub async fn next(&self) -> Result<Option<Vec<u8>>> {
-        Ok(Some(self.readline().await?).filter(|line| !line.is_empty()))
+    pub fn next(&self) -> impl Future<Output = Result<Option<Vec<u8>>>> + use<> {
+        let line = self.readline();
+        async move { Ok(Some(line.await?).filter(|line| !line.is_empty())) }
     }
 
     /// Reads up to and with `separator`. Cancellation safe.
@@ -161,16 +181,22 @@ impl StreamReader {
     /// # Errors
     /// `IncompleteRead` with what there was if the stream ends before; `LimitOverrun` if the separator is further off
     /// than the limit: then nothing is taken out. `Value` for an empty separator; else as [`read`](StreamReader::read).
-    pub async fn readuntil(&self, separator: &[u8]) -> Result<Vec<u8>> {
-        self.readuntil_any(&[separator]).await
+    pub fn readuntil(&self, separator: &[u8]) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+        self.readuntil_any(&[separator])
     }
 
     /// Reads up to and with the first of several separators (Python: a tuple of them). The shortest result wins.
     ///
     /// # Errors
     /// As [`readuntil`](StreamReader::readuntil); `Value` also when there is no separator.
-    pub async fn readuntil_any(&self, separators: &[&[u8]]) -> Result<Vec<u8>> {
-        let lengths = separators.iter().map(|separator| separator.len());
+    pub fn readuntil_any(&self, separators: &[&[u8]]) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+        let (reader, separators) = (self.clone(), separators.iter().map(|one| one.to_vec()).collect::<Vec<_>>());
+        async move { reader.read_to_any(&separators).await }
+    }
+
+    async fn read_to_any(&self, separators: &[impl AsRef<[u8]>]) -> Result<Vec<u8>> {
+        let separators = || separators.iter().map(AsRef::as_ref);
+        let lengths = separators().map(<[u8]>::len);
         let (Some(shortest), Some(longest)) = (lengths.clone().min(), lengths.max()) else {
             return Err(Error::Value("Separator should contain at least one element"));
         };
@@ -182,7 +208,7 @@ impl StreamReader {
         let (start, end) = loop {
             let length = self.0.buffer.borrow().len();
             if length - searched >= shortest {
-                let found = separators.iter().filter_map(|separator| {
+                let found = separators().filter_map(|separator| {
                     let start = find(&self.0.buffer.borrow()[searched..], separator)? + searched;
                     Some((start, start + separator.len()))
                 });

@@ -191,9 +191,12 @@ impl Server {
     ///
     /// # Errors
     /// `Io` if the sockets can't be watched; `Cancelled`.
-    pub async fn start_serving(&self) -> Result<()> {
-        self.0.shared.start_serving()?;
-        crate::yield_now().await
+    pub fn start_serving(&self) -> impl Future<Output = Result<()>> + use<> {
+        let server = self.clone();
+        async move {
+            server.0.shared.start_serving()?;
+            crate::yield_now().await
+        }
     }
 
     /// Accepts until it is cancelled or closed. When it is cancelled, it closes the server and waits for the connections.
@@ -201,7 +204,12 @@ impl Server {
     /// # Errors
     /// Always: `Cancelled`, also when [`close`](Server::close) ends it. `Runtime` when the server is closed or another
     /// task serves.
-    pub async fn serve_forever(&self) -> Result<()> {
+    pub fn serve_forever(&self) -> impl Future<Output = Result<()>> + use<> {
+        let server = self.clone();
+        async move { server.serve().await }
+    }
+
+    async fn serve(&self) -> Result<()> {
         let shared = &self.0.shared;
         if shared.serving_forever.borrow().is_some() {
             return Err(Error::Runtime("server is already being awaited on serve_forever()"));
@@ -247,15 +255,18 @@ impl Server {
     ///
     /// # Errors
     /// `Cancelled`.
-    pub async fn wait_closed(&self) -> Result<()> {
-        let waiter = {
-            let mut waiters = self.0.shared.clients.0.waiters.borrow_mut();
-            let Some(waiters) = &mut *waiters else { return Ok(()) };
-            let waiter = self.0.shared.event_loop.create_future();
-            waiters.push(waiter.clone());
-            waiter
-        };
-        waiter.await
+    pub fn wait_closed(&self) -> impl Future<Output = Result<()>> + use<> {
+        let server = self.clone();
+        async move {
+            let waiter = {
+                let mut waiters = server.0.shared.clients.0.waiters.borrow_mut();
+                let Some(waiters) = &mut *waiters else { return Ok(()) };
+                let waiter = server.0.shared.event_loop.create_future();
+                waiters.push(waiter.clone());
+                waiter
+            };
+            waiter.await
+        }
     }
 
     /// Whether it accepts connections.
@@ -381,8 +392,8 @@ impl Shared {
     }
 }
 
-/// What the loop's accepting callback knows. It goes with the loop, and with it the sockets, which nothing accepts from any
-/// more: a handler may hold its own server, and then nobody else would close them.
+/// What the loop's accepting callback knows. It goes with the loop, and with it the sockets, which nothing accepts from
+/// any more: a handler may hold its own server, and then nobody else would close them.
 struct Accepts {
     shared: Weak<Shared>,
     listener: Weak<Listener>,

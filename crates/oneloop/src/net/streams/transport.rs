@@ -42,6 +42,14 @@ pub(super) enum Socket {
 }
 
 impl Socket {
+    /// Nagle's algorithm would keep the second of two small writes back until the first is acknowledged, which the peer
+    /// may put off for 40 ms (`base_events.py: _set_nodelay`).
+    fn begin(&self) {
+        if let Socket::Tcp(socket) = self {
+            let _slower = socket.set_nodelay(true); // a connection that is lost already
+        }
+    }
+
     fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Socket::Tcp(socket) => (&*socket).read(buf),
@@ -119,6 +127,7 @@ impl Transport {
         made: impl FnOnce(&Rc<Transport>) + 'static,
         waiter: SettableFuture<()>,
     ) -> Rc<Transport> {
+        socket.begin();
         let (sockname, peername) = socket.addresses();
         let transport = Rc::new(Transport {
             event_loop: event_loop.core.me.clone(),

@@ -54,8 +54,9 @@ impl StreamWriter {
     ///
     /// # Errors
     /// What broke the connection; `Io` ("Connection lost") once it is closed; `Cancelled`.
-    pub async fn drain(&self) -> Result<()> {
-        self.0.0.drain().await
+    pub fn drain(&self) -> impl Future<Output = Result<()>> + use<> {
+        let writer = self.clone();
+        async move { writer.0.0.drain().await }
     }
 
     /// Sends the end of the stream, behind what was written. Reading goes on.
@@ -87,8 +88,9 @@ impl StreamWriter {
     ///
     /// # Errors
     /// What broke the connection; `Cancelled`.
-    pub async fn wait_closed(&self) -> Result<()> {
-        (&self.0.0.closed).await
+    pub fn wait_closed(&self) -> impl Future<Output = Result<()>> + use<> {
+        let writer = self.clone();
+        async move { (&writer.0.0.closed).await }
     }
 
     /// Whom it is connected to (Python: `get_extra_info("peername")`). `None` for a Unix socket.

@@ -1,8 +1,9 @@
 //! The options as clap sees them: names, values, help, groups. One definition, from which the parser, `--help`, the
 //! manual page and the shells' completions are made.
 //!
-//! Reading order: this file, `probing`, `connecting`, `looks`. Neighbours: `values.rs` reads the values, the parent module checks what only holds between options and makes
-//! [`Settings`](super::Settings). Names are curl's where curl has one, else blackbox_exporter's; `-c` and `-i` are ping's.
+//! Reading order: this file, `probing`, `connecting`, `looks`. Neighbours: `values.rs` reads the values, the parent
+//! module checks what only holds between options and makes [`Settings`](super::Settings). Names are curl's where curl
+//! has one, else blackbox_exporter's; `-c` and `-i` are ping's.
 
 mod connecting;
 mod looks;

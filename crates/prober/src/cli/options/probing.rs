@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::cli::values;
 use crate::expect::{HeaderRule, Slo};
+use crate::pattern::Pattern;
 use crate::status::StatusSet;
 
 #[derive(Debug, Args)]
@@ -31,7 +32,7 @@ pub(in crate::cli) struct RoundOptions {
     pub(in crate::cli) fail_early: bool,
 
     /// Repeat a probe after a transport error, 408, 429 or 5xx, at most so often
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = values::times, allow_negative_numbers = true)]
     pub(in crate::cli) retry: u32,
 
     /// Wait so long before each repetition
@@ -82,7 +83,7 @@ pub(in crate::cli) struct RequestOptions {
     #[arg(short = 'X', long = "request", value_name = "METHOD", value_parser = values::method)]
     pub(in crate::cli) request: Option<String>,
 
-    /// Header to send, 'Name: value'; @FILE reads headers from a file, one a line
+    /// Header to send, 'Name: value'; @FILE reads headers from a file, one a line, @- from standard input
     #[arg(short = 'H', long = "header", value_name = "LINE", allow_hyphen_values = true)]
     pub(in crate::cli) header: Vec<String>,
 
@@ -115,7 +116,7 @@ pub(in crate::cli) struct RequestOptions {
     pub(in crate::cli) location: bool,
 
     /// Redirects to follow, at most [default: 10]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = values::times, allow_negative_numbers = true)]
     pub(in crate::cli) max_redirs: Option<u32>,
 
     /// Report the SHA-256 of each body
@@ -132,11 +133,11 @@ pub(in crate::cli) struct ExpectationOptions {
 
     /// Fail when the body matches
     #[arg(long, value_name = "REGEX", value_parser = values::regex)]
-    pub(in crate::cli) fail_if_body_matches: Vec<regex::bytes::Regex>,
+    pub(in crate::cli) fail_if_body_matches: Vec<Pattern>,
 
     /// Fail unless the body matches
     #[arg(long, value_name = "REGEX", value_parser = values::regex)]
-    pub(in crate::cli) fail_if_body_not_matches: Vec<regex::bytes::Regex>,
+    pub(in crate::cli) fail_if_body_not_matches: Vec<Pattern>,
 
     /// Fail when a header of this name matches
     #[arg(long, value_name = "NAME: REGEX", value_parser = HeaderRule::parse)]
@@ -151,7 +152,7 @@ pub(in crate::cli) struct ExpectationOptions {
     pub(in crate::cli) fail_if_not_ssl: bool,
 
     /// Fail when the certificate has fewer days left
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=36_500), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = values::days, allow_negative_numbers = true)]
     pub(in crate::cli) cert_days: Option<i64>,
 
     /// Fail what is slower: total=500ms,ttfb=200ms (also resolve, connect, tls, send, wait, transfer, headers)
