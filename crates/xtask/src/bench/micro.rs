@@ -6,7 +6,7 @@
 use std::process::{Command, Stdio};
 
 use super::Plan;
-use super::process::median;
+use super::process::{median, take_turns};
 use super::programs::Programs;
 use super::table::{Limit, Report, Table, figure};
 
@@ -95,8 +95,8 @@ pub(crate) fn run(plan: &Plan, programs: &Programs, report: &mut Report) -> Resu
     for case in CASES.iter().filter(|case| plan.wants(case.name)) {
         eprintln!("{}: {}", case.name, case.title);
         let mut contenders = contenders(plan, programs, case);
-        for _ in 0..plan.rounds {
-            contenders.iter_mut().for_each(Contender::run);
+        for round in 0..plan.rounds {
+            take_turns(&mut contenders, round, Contender::run);
         }
         tabulate(case, &contenders, report);
         judge(case, &contenders, report);

@@ -93,10 +93,14 @@ fn read_all(child: &mut Child) -> std::io::Result<Vec<u8>> {
 /// A run shorter than this has too few looks at it for its peak to be among them.
 const WATCHABLE: Duration = Duration::from_millis(500);
 
-/// Looks at a child's high-water mark until it has ended.
+/// Looks at a child's high-water mark until it has ended. Not at its beginning: this thread has the child's core, and
+/// a look takes time that a short run would show.
 fn watch_peak(id: u32, ended: &AtomicBool) -> Option<u64> {
     let id = id.to_string();
     let mut peak = None;
+    if !ended.load(Ordering::Relaxed) {
+        std::thread::park_timeout(WATCHABLE / 5);
+    }
     while !ended.load(Ordering::Relaxed) {
         peak = peak_of(&id).or(peak);
         std::thread::park_timeout(Duration::from_millis(10));
@@ -109,6 +113,20 @@ fn peak_of(process: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let mark = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     mark.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Runs the contenders of a round one after the other, in an order in which each comes after each other equally often
+/// within as many rounds as there are contenders, or twice as many (a Williams design): who runs after a program that
+/// has filled the caches with its own pays for that, and it should not always be the same.
+pub(crate) fn take_turns<C>(contenders: &mut [C], round: usize, mut run: impl FnMut(&mut C)) {
+    let count = contenders.len();
+    let mut order: Vec<usize> = (0..count).map(|at| if at % 2 == 1 { at / 2 + 1 } else { count - at / 2 }).collect();
+    if count > 0 && (round / count) % 2 == 1 {
+        order.reverse();
+    }
+    for place in order {
+        run(&mut contenders[(place + round) % count]);
+    }
 }
 
 /// The median of a set of figures, by each one's own order.
@@ -147,4 +165,27 @@ pub(crate) fn on_server_core(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "taskset", "-c", "1", program]);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::take_turns;
+
+    #[test]
+    fn every_contender_runs_once_a_round_and_after_each_other_equally_often() {
+        for count in 1..=8_usize {
+            let mut after = vec![vec![0; count]; count];
+            for round in 0..2 * count {
+                let mut order = Vec::new();
+                take_turns(&mut (0..count).collect::<Vec<_>>(), round, |who| order.push(*who));
+                order.windows(2).for_each(|pair| after[pair[0]][pair[1]] += 1);
+                order.sort_unstable();
+                assert_eq!(order, (0..count).collect::<Vec<_>>());
+            }
+            for (who, others) in after.iter().enumerate() {
+                assert!(others.iter().enumerate().all(|(other, times)| *times == if who == other { 0 } else { 2 }));
+            }
+        }
+        take_turns(&mut [(); 0], 0, |_| unreachable!());
+    }
 }

@@ -94,8 +94,8 @@ impl Bench<'_> {
         }
         let providers: &[&str] = if self.plan.providers { &["ring", "aws-lc-rs", "graviola"] } else { &["ring"] };
         let mut bare = vec![Vec::new(); providers.len()];
-        for _ in 0..self.plan.rounds {
-            contenders.iter_mut().for_each(Contender::run);
+        for round in 0..self.plan.rounds {
+            process::take_turns(&mut contenders, round, Contender::run);
             for (provider, figures) in providers.iter().zip(&mut bare) {
                 figures.push(self.bare_handshake(provider)?);
             }
@@ -153,8 +153,8 @@ impl Bench<'_> {
         let job = Job { list: &list, short: (&list, count), count, parallel: count, keepalive: false, https };
         let mut contenders = self.contenders(&job, &[HYPER, REQWEST, SEED]);
         // Memory hardly varies, and a round takes the programs' seconds one after the other.
-        for _ in 0..self.plan.rounds.min(3) {
-            contenders.iter_mut().for_each(Contender::run);
+        for round in 0..self.plan.rounds.min(3) {
+            process::take_turns(&mut contenders, round, Contender::run);
         }
         tabulate("W4", &format!("{count} {scheme} probes in flight at once, held for 3 s"), &contenders, report);
         let limit = if https { 70.0 } else { 30.0 };
@@ -170,8 +170,8 @@ impl Bench<'_> {
         let list = self.servers.list(true, 1, true)?;
         let job = Job { list: &list, short: (&list, 1), count: 1, parallel: 1, keepalive: false, https: true };
         let mut contenders = self.contenders(&job, &[HYPER, REQWEST, SEED]);
-        for _ in 0..self.plan.rounds * 5 {
-            contenders.iter_mut().for_each(Contender::run);
+        for round in 0..self.plan.rounds * 5 {
+            process::take_turns(&mut contenders, round, Contender::run);
         }
         let rows = contenders.iter().map(|contender| {
             let milliseconds =
@@ -262,8 +262,8 @@ impl Bench<'_> {
 
     fn contest(&self, job: &Job<'_>, names: &[&str]) -> Vec<Contender> {
         let mut contenders = self.contenders(job, names);
-        for _ in 0..self.plan.rounds {
-            contenders.iter_mut().for_each(Contender::run);
+        for round in 0..self.plan.rounds {
+            process::take_turns(&mut contenders, round, Contender::run);
         }
         contenders
     }
