@@ -18,6 +18,7 @@ use crate::{
     loop_ref::LoopRef,
     observer::{Event, StepResult},
     selector::Selector,
+    signals::Signals,
     task::{AnyTask, TaskInner},
     task_ref::TaskRef,
     waiters::Waiters,
@@ -71,8 +72,9 @@ impl Core {
         self.drop_each(self.selector.take_waiters());
         self.drop_each(self.jobs.close());
         self.drop_each(self.inbox.close());
-        let (signals, watches) = (self.signals.take(), self.watches.take());
-        self.fence(move || drop(signals));
+        let (Signals { handlers, pipe, .. }, watches) = (self.signals.take(), self.watches.take());
+        self.drop_each(handlers);
+        self.fence(move || drop(pipe));
         self.fence(move || drop(watches));
         drop(self.selector.poll.take()); // the loop may be referred to for long: its descriptors are not kept
     }

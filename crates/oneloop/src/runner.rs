@@ -195,7 +195,7 @@ impl Runner {
             let (count, asked) = (count.clone(), asked.clone());
             let event_loop = self.event_loop.core.me.clone();
             // At once, and not by a callback in the next turn: Python's handler interrupts what runs.
-            let on_interrupt = move |_| {
+            let on_interrupt = move || {
                 count.set(count.get() + 1);
                 match &main {
                     Some(main) if main.done() => {} // the run ends by itself; a stop would be in the way of the next

@@ -1,8 +1,9 @@
 //! Signals: Ctrl-C as a callback on the loop.
 //!
-//! Job: `add_signal_handler`. signal-hook's handler writes to a pipe, which is a source like any other: a signal
-//! becomes a readable descriptor, then a listener in the ready queue, then a callback in a turn; nothing of ours runs
-//! inside the signal handler. Neighbours: `selector.rs`. Invariant: the callback runs outside of any task.
+//! Job: `add_signal_handler`. signal-hook's handler marks the signal and writes to a pipe, which is a source like any
+//! other and the same for all signals of a loop: a signal becomes a readable descriptor, then a listener in the ready
+//! queue, then a callback in a turn; nothing of ours runs inside the signal handler. Neighbours: `selector.rs`.
+//! Invariants: callbacks run outside of any task; a handler never hears of a signal that came before it was there.
 //!
 //! Counterparts: `loop.add_signal_handler` (`unix_events.py`); `Console.CancelKeyPress` and
 //! `PosixSignalRegistration`, which call on a pool thread.
@@ -26,19 +27,26 @@ use crate::{
     selector::{Direction, Registration},
 };
 
-/// The handlers of one loop, by number of the signal.
+/// The handlers of one loop, and the pipe that tells it of their signals.
 #[derive(Default)]
 pub(crate) struct Signals {
-    handlers: BTreeMap<i32, SignalHandler>,
+    pub(crate) handlers: BTreeMap<i32, SignalHandler>,
+    /// From the first handler on, to the loop's end.
+    pub(crate) pipe: Option<RegisteredPipe>,
     /// How many handlers there ever were.
     count: u64,
 }
 
-struct SignalHandler {
+#[derive(Clone)]
+pub(crate) struct SignalHandler {
     /// Tells it from an earlier or later one for the same signal.
     number: u64,
-    /// The pipe goes first: it is closed before its place in the selector is free. The listener there only borrows it.
-    pipe: Rc<RefCell<SignalPipe>>,
+    heard: Rc<dyn Fn()>,
+}
+
+pub(crate) struct RegisteredPipe {
+    /// Goes first: it is closed before its place in the selector is free.
+    pipe: SignalPipe,
     _registration: Registration,
 }
 
@@ -55,9 +63,9 @@ impl LoopRef {
         let call = Listener::new(move |_| context::within(&context, || (callback.borrow_mut())()));
         let event_loop = self.core.me.clone();
         // What hears of the signal only queues the callback: it runs a turn later, as in asyncio.
-        let queue = move |came| {
+        let queue = move || {
             if let Some(core) = event_loop.upgrade() {
-                (0..came).for_each(|_| core.push(Ready::Notify(call.clone(), 0)));
+                core.push(Ready::Notify(call.clone(), 0));
             }
         };
         self.catch_signal(signal, queue).map(drop)
@@ -70,33 +78,50 @@ impl LoopRef {
         handler.is_some()
     }
 
-    /// Has `heard` told how many signals have come, when the loop finds that. Returns the handler's number.
-    pub(crate) fn catch_signal(&self, signal: i32, heard: impl Fn(usize) + 'static) -> Result<u64> {
+    /// Has `heard` called when the loop finds that the signal has come. Returns the handler's number.
+    pub(crate) fn catch_signal(&self, signal: i32, heard: impl Fn() + 'static) -> Result<u64> {
         if self.is_closed() {
             return Err(Error::LOOP_CLOSED);
         }
         check_signal(signal)?;
-        self.remove_signal_handler(signal);
+        self.hear_signals(); // what has come already is for the one that was there
+        self.catch_in_pipe(signal)?;
+        let (number, replaced) = {
+            let mut signals = self.core.signals.borrow_mut();
+            signals.count += 1;
+            let handler = SignalHandler { number: signals.count, heard: Rc::new(heard) };
+            (signals.count, signals.handlers.insert(signal, handler))
+        };
+        drop(replaced); // with nothing borrowed: it is foreign
+        Ok(number)
+    }
+
+    /// Has the loop's pipe, which is made when there is none yet, told of `signal`.
+    fn catch_in_pipe(&self, signal: i32) -> Result<()> {
+        if let Some(made) = &self.core.signals.borrow().pipe {
+            return Ok(made.pipe.add_signal(signal)?);
+        }
         let mut pipe = SignalPipe::new([signal])?;
         let registration = Registration::with(self.core.clone(), &mut pipe, Interest::READABLE)?;
-        let pipe = Rc::new(RefCell::new(pipe));
-        let listener = Listener::new({
-            let pipe = Rc::downgrade(&pipe);
-            move |_| {
-                if let Some(pipe) = pipe.upgrade() {
-                    let came = pipe.borrow_mut().pending().count();
-                    if came > 0 {
-                        heard(came);
-                    }
-                }
-            }
-        });
-        registration.listen(Direction::Read, listener);
+        let event_loop = self.core.me.clone();
+        let hear = move |_| event_loop.upgrade().into_iter().for_each(|core| LoopRef { core }.hear_signals());
+        registration.listen(Direction::Read, Listener::new(hear));
+        self.core.signals.borrow_mut().pipe = Some(RegisteredPipe { pipe, _registration: registration });
+        Ok(())
+    }
+
+    /// Calls the handlers of the signals that have come since the last look.
+    fn hear_signals(&self) {
+        self.take_pending().iter().for_each(|(_, handler)| (handler.heard)());
+    }
+
+    /// The signals that have come since the last look, with their handlers; a signal without one is forgotten.
+    fn take_pending(&self) -> Vec<(i32, SignalHandler)> {
         let mut signals = self.core.signals.borrow_mut();
-        signals.count += 1;
-        let number = signals.count;
-        signals.handlers.insert(signal, SignalHandler { number, pipe, _registration: registration });
-        Ok(number)
+        let Signals { handlers, pipe, .. } = &mut *signals;
+        let pending = pipe.as_mut().map(|made| made.pipe.pending());
+        let handler = |signal| handlers.get(&signal).map(|handler| (signal, handler.clone()));
+        pending.into_iter().flatten().filter_map(handler).collect()
     }
 
     /// Whether there is a handler for `signal`.
@@ -106,9 +131,10 @@ impl LoopRef {
 
     /// Whether `signal` has come since the loop looked last. It is taken: its handler won't be called for it.
     pub(crate) fn is_signal_pending(&self, signal: i32, number: u64) -> bool {
-        let signals = self.core.signals.borrow();
-        let handler = signals.handlers.get(&signal).filter(|handler| handler.number == number);
-        handler.is_some_and(|handler| handler.pipe.borrow_mut().pending().count() > 0)
+        let (ours, others): (Vec<_>, Vec<_>) =
+            self.take_pending().into_iter().partition(|(came, handler)| *came == signal && handler.number == number);
+        others.iter().for_each(|(_, handler)| (handler.heard)());
+        !ours.is_empty()
     }
 
     /// Removes the handler with this number, if it is still the one for `signal`.

@@ -385,7 +385,7 @@ fn stopped_before_it_began() {
     assert_eq!(log.text(), "one two");
 }
 
-fn raise(signal: i32) {
+pub(super) fn raise(signal: i32) {
     let kill = Command::new("kill").args([format!("-{signal}"), std::process::id().to_string()]).status();
     assert!(kill.unwrap().success());
 }
@@ -454,6 +454,55 @@ fn a_signal_handler_that_panics_and_one_that_is_gone() {
         })
         .unwrap();
     assert_eq!(told.text(), "[Exception in callback: in a handler]");
+}
+
+/// The same, and returns when all loops that listened before have heard of it: a process of several threads hears of a
+/// signal in any of them, and in its own time.
+pub(super) fn raise_and_hear(signal: i32) {
+    let (tells, listening) = std::sync::mpsc::channel();
+    let hears = std::thread::spawn(move || {
+        let event_loop = EventLoop::new().unwrap();
+        let heard = event_loop.clone();
+        event_loop.add_signal_handler(signal, move || heard.stop()).unwrap();
+        tells.send(()).unwrap();
+        event_loop.run_forever().unwrap();
+    });
+    listening.recv().unwrap();
+    raise(signal);
+    hears.join().unwrap();
+}
+
+/// All signals of a loop come through one pipe: each goes to its own handler, one to nobody to none that comes later,
+/// and one that came before its handler was replaced to that.
+#[test]
+fn signals_that_share_the_pipe() {
+    const SIGURG: i32 = 23;
+    const SIGWINCH: i32 = 28;
+    let event_loop = EventLoop::new().unwrap();
+    let log = Log::default();
+    let inner = log.clone();
+    let handler = move |name: &'static str| {
+        let inner = inner.clone();
+        move || inner.add(name)
+    };
+    event_loop.add_signal_handler(SIGURG, handler("urgent")).unwrap();
+    event_loop.add_signal_handler(SIGWINCH, handler("resized")).unwrap();
+    let turn = || (0..3).for_each(|_| one_turn(&event_loop));
+    raise_and_hear(SIGWINCH);
+    turn();
+    raise_and_hear(SIGURG);
+    turn();
+    assert_eq!(log.text(), "resized urgent");
+    assert!(event_loop.remove_signal_handler(SIGURG));
+    raise_and_hear(SIGURG);
+    raise_and_hear(SIGWINCH);
+    event_loop.add_signal_handler(SIGURG, handler("too late")).unwrap();
+    event_loop.add_signal_handler(SIGWINCH, handler("replaced")).unwrap();
+    turn();
+    assert_eq!(log.text(), "resized urgent resized");
+    raise_and_hear(SIGURG);
+    turn();
+    assert_eq!(log.text(), "resized urgent resized too late");
 }
 
 /// Mirrors CPython SelectorEventLoopSignalTests.test_check_signal.

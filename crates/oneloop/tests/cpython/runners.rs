@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    process::Command,
     rc::Rc,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -12,6 +11,7 @@ use oneloop::{
     ContextVar, Error, Event, EventLoop, Result, Runner, Task, copy_context, create_task, run, sleep, yield_now,
 };
 
+use crate::base_events::{raise, raise_and_hear};
 use crate::harness::{Log, here, reports};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -24,23 +24,11 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Ctrl-C.
 fn interrupt_self() {
-    assert!(Command::new("kill").args(["-INT", &std::process::id().to_string()]).status().unwrap().success());
+    raise(2);
 }
 
-/// The same, and returns when all loops that listened before have heard of it: a process of several threads hears of a
-/// signal in any of them, and in its own time.
 fn interrupt_self_and_hear() {
-    let (tells, listening) = std::sync::mpsc::channel();
-    let hears = std::thread::spawn(move || {
-        let event_loop = EventLoop::new().unwrap();
-        let heard = event_loop.clone();
-        event_loop.add_signal_handler(2, move || heard.stop()).unwrap();
-        tells.send(()).unwrap();
-        event_loop.run_forever().unwrap();
-    });
-    listening.recv().unwrap();
-    interrupt_self();
-    hears.join().unwrap();
+    raise_and_hear(2);
 }
 
 fn runner() -> Runner {

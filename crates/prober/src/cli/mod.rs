@@ -221,7 +221,8 @@ pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settin
 
 /// The command that a word was perhaps meant to be, which is read as a host.
 pub(crate) fn misspelt_command(word: &str) -> Option<&'static str> {
-    nearest(word, RESERVED).filter(|_| word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'))
+    let is_a_word = word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+    if is_a_word { nearest(word, RESERVED) } else { None }
 }
 
 /// An option (not its default) that stood on the command line, in front of the command if there is one, and does not only
