@@ -1,13 +1,17 @@
 //! Regular expressions of people, with the meaning that they have in blackbox_exporter.
 //!
 //! A module is to give the same verdict in both, and theirs is Go's (RE2's) syntax: `\d`, `\w`, `\s` and `\b` are ASCII,
-//! a byte that is no UTF-8 counts as one U+FFFD, `\Q…\E` quotes, and inside of brackets `[`, `&&`, `--` and `~~` mean
-//! themselves. The rest is the same in the crate `regex`. Neighbours: `modules` and `cli` read patterns, `expect` asks.
+//! a byte that is no UTF-8 counts as one U+FFFD, `\Q…\E` quotes, a brace that counts nothing means itself, and so do `[`,
+//! `&&`, `--` and `~~` inside of brackets. `go_syntax` has all of it; the rest is the same in the crate `regex`.
+//! Neighbours: `modules` and `cli` read patterns, `expect` asks.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use regex::Regex;
+
+mod go_syntax;
+use go_syntax::translated;
 
 /// A pattern, and how it was written.
 #[derive(Debug, Clone)]
@@ -19,7 +23,7 @@ pub(crate) struct Pattern {
 impl Pattern {
     /// Reads `text`; the error is what is wrong with it, in a line.
     pub(crate) fn parse(text: &str) -> Result<Pattern, String> {
-        match Regex::new(&translated(text)) {
+        match Regex::new(&translated(text)?) {
             Ok(regex) => Ok(Pattern { regex, text: text.into() }),
             // In the words for what was written, if these see the fault, too.
             Err(error) => {
@@ -59,75 +63,6 @@ fn as_go_reads(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Go's pattern in the syntax of the crate `regex`.
-fn translated(pattern: &str) -> String {
-    let (mut out, mut rest, mut in_class) = (String::with_capacity(pattern.len() + 16), pattern, false);
-    while let Some(character) = rest.chars().next() {
-        rest = &rest[character.len_utf8()..];
-        match character {
-            '\\' => rest = escape(&mut out, rest, in_class),
-            '[' if !in_class => {
-                in_class = true;
-                out.push('[');
-                let negated = rest.starts_with('^');
-                out.push_str(if negated { "^" } else { "" });
-                rest = &rest[usize::from(negated)..];
-                // The first bracket is a member of the class.
-                if let Some(after) = rest.strip_prefix(']') {
-                    out.push_str("\\]");
-                    rest = after;
-                }
-            }
-            '[' => match rest.strip_prefix(':').and_then(|name| name.find(":]")) {
-                Some(end) => {
-                    out.push_str(&format!("[{}", &rest[..end + 3]));
-                    rest = &rest[end + 3..];
-                }
-                None => out.push_str("\\["),
-            },
-            ']' => {
-                in_class = false;
-                out.push(']');
-            }
-            '&' | '~' if in_class => out.extend(['\\', character]),
-            '-' if in_class && rest.starts_with('-') => {
-                out.push_str("-\\-");
-                rest = &rest[1..];
-            }
-            _ => out.push(character),
-        }
-    }
-    out
-}
-
-/// What a backslash before `rest` begins, and what is behind that.
-fn escape<'a>(out: &mut String, rest: &'a str, in_class: bool) -> &'a str {
-    if let Some(quoted) = rest.strip_prefix('Q').filter(|_| !in_class) {
-        let (quoted, behind) = quoted.split_once("\\E").unwrap_or((quoted, ""));
-        out.push_str(&regex::escape(quoted));
-        return behind;
-    }
-    let Some(letter) = rest.chars().next() else {
-        out.push('\\');
-        return rest;
-    };
-    let ascii = match letter {
-        'd' => "[0-9]",
-        'D' => "[^0-9]",
-        'w' => "[0-9A-Za-z_]",
-        'W' => "[^0-9A-Za-z_]",
-        's' => "[\\t\\n\\f\\r ]",
-        'S' => "[^\\t\\n\\f\\r ]",
-        'b' if !in_class => "(?-u:\\b)",
-        _ => {
-            out.extend(['\\', letter]);
-            ""
-        }
-    };
-    out.push_str(ascii);
-    &rest[letter.len_utf8()..]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,8 +96,73 @@ mod tests {
             (r"^\pL+$", "ünï", true),
             (r"(?i)STRASSE", "strasse", true),
             (r"\\d", r"\d", true),
+            (r#"^{"status": {"ok":true}}$"#, r#"{"status": {"ok":true}}"#, true),
+            ("^a{,2}b{c{1$", "a{,2}b{c{1", true),
+            ("^a{02}$", "a{02}", true),
+            ("^a{2}b{1,}c{0,1}$", "aabbb", true),
+            (r"^\b{start}", "{start}", false),
+            (r"^\<a\>\_\ $", "<a>_ ", true),
+            (r"^\101\x42\x{43}\0$", "ABC\0", true),
+            (r"^\p{^Lu}\P{^Greek}$", "aα", true),
+            (r"^\P{Cs}$", "a", true),
+            (r"[\p{Cs}]", "a", false),
+            ("^(?P<n>a)(?P<n>b)(?)c$", "abc", true),
+            ("^(?ii)A(?i-i:B)(?s-i:.)$", "aB\n", true),
+            ("^(?U)a+?$", "aaa", true),
+            ("[[:]", ":", true),
+            (r"^\x{e9}{2}$", "éé", true),
+            (r"^\Qa.b\E+c\Q[", "a.bbc[", true),
+            (r"^[+--]+$", "+,-", true),
+            (r"^[a\-z]+$", "b", false),
+            (r"^[ -[:^x:]]+$", "]", false),
+            (r"^[ -[:^x:]]$", "A]", true),
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} in {text}");
+        }
+    }
+
+    /// blackbox_exporter 0.23 does not start with any of them.
+    #[test]
+    fn what_go_refuses_is_refused() {
+        for pattern in [
+            "a**",
+            "a*+",
+            "a{2}{3}",
+            "a???",
+            "a{1001}",
+            "(?x)a b",
+            "(?u)a",
+            "(?i-u)a",
+            "(?i-)",
+            "(?-)",
+            "(?-i-s)",
+            "(?=a)",
+            "(?<=a)",
+            "(?P<>a)",
+            "(?P<a.b>a)",
+            "(?P<n",
+            "(?i",
+            r"\1",
+            r"\8",
+            r"\u0041",
+            r"\h",
+            r"\Z",
+            r"\C",
+            r"\é",
+            r"[\b]",
+            r"\p{greek}",
+            r"\p{Script=Greek}",
+            r"\p{Alphabetic}",
+            r"\p{Age=3.0}",
+            r"\p{",
+            r"\p{}",
+            r"\p",
+            "[[:foo:]]",
+            "[[:^foo:]]",
+            "[z-a]",
+            r"[a-\d]",
+        ] {
+            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
         }
     }
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_fault_is_told_in_the_words_of_what_was_written() {
-        for pattern in ["(", "a**[", r"\", "[a", r"\8"] {
+        for pattern in ["(", "a**[", r"\", "[a", r"\8", "a{3,2}", r"\x{110000}"] {
             let error = Pattern::parse(pattern).expect_err(pattern);
             assert!(!error.is_empty() && !error.contains("(?-u"), "{error}");
         }
