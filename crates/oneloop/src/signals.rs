@@ -31,7 +31,7 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Signals {
     pub(crate) handlers: BTreeMap<i32, SignalHandler>,
-    /// From the first handler on, to the loop's end.
+    /// While there is a handler.
     pub(crate) pipe: Option<RegisteredPipe>,
     /// How many handlers there ever were.
     count: u64,
@@ -74,7 +74,11 @@ impl LoopRef {
     /// Removes the handler. Whether there was one. The signal does nothing from then on: signal-hook can't give the
     /// old behaviour back.
     pub fn remove_signal_handler(&self, signal: i32) -> bool {
-        let handler = self.core.signals.borrow_mut().handlers.remove(&signal);
+        let mut signals = self.core.signals.borrow_mut();
+        let handler = signals.handlers.remove(&signal);
+        let pipe = if signals.handlers.is_empty() { signals.pipe.take() } else { None };
+        drop(signals); // what the handler holds is foreign
+        drop(pipe);
         handler.is_some()
     }
 
