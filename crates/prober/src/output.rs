@@ -43,19 +43,31 @@ impl Destination {
         };
         let failed = |error: io::Error| format!("cannot write to {}: {error}", path.display());
         // What exists and is no regular file (a pipe, /dev/null) cannot be replaced by one; a link stays a link.
-        let (path, exists) = match std::fs::canonicalize(path) {
-            Ok(path) => (path, true),
-            Err(_) => (path.to_owned(), false),
+        let (path, existing) = match std::fs::canonicalize(path) {
+            // One that may not be written is not replaced either.
+            Ok(path) => {
+                let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+                (path, Some(file))
+            }
+            Err(_) => (path.to_owned(), None),
         };
-        if exists && !std::fs::metadata(&path).map_err(failed)?.is_file() {
-            let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
-            let is_terminal = file.is_terminal();
-            return Ok(Destination { file: Some(file), rename: None, is_terminal });
+        let mut permissions = None;
+        if let Some(file) = existing {
+            let metadata = file.metadata().map_err(failed)?;
+            if !metadata.is_file() {
+                let is_terminal = file.is_terminal();
+                return Ok(Destination { file: Some(file), rename: None, is_terminal });
+            }
+            permissions = Some(metadata.permissions());
         }
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.part", std::process::id()));
         let part = path.with_file_name(name);
         let file = File::create(&part).map_err(failed)?;
+        // Whoever may read the old one may read the new one, and nobody else.
+        if let Some(permissions) = permissions {
+            file.set_permissions(permissions).map_err(failed)?;
+        }
         Ok(Destination { file: Some(file), rename: Some((part, path)), is_terminal: false })
     }
 

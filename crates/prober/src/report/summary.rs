@@ -99,13 +99,15 @@ impl Reporter {
             }
             return;
         }
-        // A probe alone waits for nothing of ours but the machine.
-        let advice = if count > 1 { "fewer at once measure better (--parallel-max)" } else { "this machine is busy" };
-        let of_median =
-            stats.untrustworthy().map(|(lag, median)| format!("{lag:.2} ms of the median of {median:.2} ms"));
+        // A probe alone waits for nothing of ours but the machine, and is its own median.
+        let advice = if count > 1 { "fewer at once measure better (--parallel-max)" } else { "the machine is busy" };
+        let of_median = stats
+            .untrustworthy()
+            .filter(|_| count > 1)
+            .map(|(lag, median)| format!("{lag:.2} ms of the median of {median:.2} ms"));
         match (stats.lagged > 0, of_median) {
             (true, of_median) => {
-                let of_median = of_median.filter(|_| count > 1).map(|text| format!(", and {text}")).unwrap_or_default();
+                let of_median = of_median.map(|text| format!(", and {text}")).unwrap_or_default();
                 note(format!(
                     "{marked}: more than 5 % of the time, at worst {worst:.1} ms{of_median}, may be the prober's own and \
                      not the server's; {advice}"

@@ -218,6 +218,20 @@ fn a_file_of_results_appears_when_it_is_complete() {
     assert!(!leftover, "the file under its other name is gone");
 }
 
+/// Results may have secrets in their paths: a file that only some may read does not become one for all.
+#[test]
+fn a_file_of_results_keeps_the_permissions_of_the_one_that_it_replaces() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = file("private.txt", "old");
+    let set = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
+    set(0o600).expect("a file of ours");
+    let run = ran(&mut prober(&["-o", &path.display().to_string(), &Server::site().url("/ok")]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let mode = std::fs::metadata(&path).map(|metadata| metadata.permissions().mode() & 0o777);
+    assert_eq!(mode.ok(), Some(0o600));
+    assert!(std::fs::read_to_string(&path).is_ok_and(|written| written.starts_with("ok ")));
+}
+
 #[test]
 fn a_reader_who_leaves_ends_the_run_quietly() {
     let list = file("list", &"gopher://host/\n".repeat(50_000));
