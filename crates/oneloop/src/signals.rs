@@ -3,14 +3,15 @@
 //! Job: `add_signal_handler`. signal-hook's handler marks the signal and writes to a pipe, which is a source like any
 //! other and the same for all signals of a loop: a signal becomes a readable descriptor, then a listener in the ready
 //! queue, then a callback in a turn; nothing of ours runs inside the signal handler. Neighbours: `selector.rs`.
-//! Invariants: callbacks run outside of any task; a handler never hears of a signal that came before it was there.
+//! Invariants: callbacks run outside of any task; a signal is for the handler that is there when the loop looks, and one
+//! that came while there was none is for nobody.
 //!
 //! Counterparts: `loop.add_signal_handler` (`unix_events.py`); `Console.CancelKeyPress` and
 //! `PosixSignalRegistration`, which call on a pool thread.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, io,
     rc::Rc,
 };
@@ -47,6 +48,8 @@ pub(crate) struct SignalHandler {
 pub(crate) struct RegisteredPipe {
     /// Goes first: it is closed before its place in the selector is free.
     pipe: SignalPipe,
+    /// Signals that have lost their handlers. It goes on hearing of them.
+    forsaken: BTreeSet<i32>,
     _registration: Registration,
 }
 
@@ -76,6 +79,9 @@ impl LoopRef {
     pub fn remove_signal_handler(&self, signal: i32) -> bool {
         let mut signals = self.core.signals.borrow_mut();
         let handler = signals.handlers.remove(&signal);
+        if let (Some(_), Some(made)) = (&handler, &mut signals.pipe) {
+            made.forsaken.insert(signal);
+        }
         let pipe = if signals.handlers.is_empty() { signals.pipe.take() } else { None };
         drop(signals); // what the handler holds is foreign
         drop(pipe);
@@ -88,7 +94,10 @@ impl LoopRef {
             return Err(Error::LOOP_CLOSED);
         }
         check_signal(signal)?;
-        self.hear_signals(); // what has come already is for the one that was there
+        let is_forsaken = |made: &mut RegisteredPipe| made.forsaken.remove(&signal);
+        if self.core.signals.borrow_mut().pipe.as_mut().is_some_and(is_forsaken) {
+            self.hear_signals(); // what came meanwhile is not for this handler
+        }
         self.catch_in_pipe(signal)?;
         let (number, replaced) = {
             let mut signals = self.core.signals.borrow_mut();
@@ -110,7 +119,8 @@ impl LoopRef {
         let event_loop = self.core.me.clone();
         let hear = move |_| event_loop.upgrade().into_iter().for_each(|core| LoopRef { core }.hear_signals());
         registration.listen(Direction::Read, Listener::new(hear));
-        self.core.signals.borrow_mut().pipe = Some(RegisteredPipe { pipe, _registration: registration });
+        self.core.signals.borrow_mut().pipe =
+            Some(RegisteredPipe { pipe, forsaken: BTreeSet::new(), _registration: registration });
         Ok(())
     }
 
