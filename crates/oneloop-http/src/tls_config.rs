@@ -103,6 +103,8 @@ pub(crate) struct TlsConfig {
 struct Parts {
     /// `None`: the bundled ones, and nothing besides.
     roots: Option<RootCertStore>,
+    /// Those of the roots that the caller has given.
+    given: Vec<CertificateDer<'static>>,
     crls: Vec<CertificateRevocationListDer<'static>>,
     identity: Option<Arc<CertifiedKey>>,
     insecure: bool,
@@ -113,8 +115,10 @@ impl TlsConfig {
     /// Reads the files. Errors name them.
     pub(crate) fn new(options: &TlsOptions) -> Result<TlsConfig> {
         let server_name = options.server_name.as_deref().map(given_name).transpose()?;
+        let (roots, given) = roots(options)?;
         let parts = Parts {
-            roots: roots(options)?,
+            roots,
+            given,
             crls: crls(&options.crls)?,
             identity: options.identity.as_ref().map(identity).transpose()?,
             insecure: options.insecure,
@@ -149,30 +153,37 @@ fn given_name(text: &str) -> Result<ServerName<'static>> {
     })
 }
 
-fn roots(options: &TlsOptions) -> Result<Option<RootCertStore>> {
-    let replaced = !options.authorities.is_empty() || options.system_authorities;
+/// What is trusted, if it is not the bundled roots and nothing else; and those of it that the caller has given.
+fn roots(options: &TlsOptions) -> Result<(Option<RootCertStore>, Vec<CertificateDer<'static>>)> {
+    let (replaced, mut given) = (!options.authorities.is_empty() || options.system_authorities, Vec::new());
     if !replaced && options.extra_authorities.is_empty() {
-        return Ok(None);
+        return Ok((None, given));
     }
     let mut roots = if replaced { RootCertStore::empty() } else { bundled_roots() };
     for pem in options.authorities.iter().chain(&options.extra_authorities) {
         let (name, text) = pem.read("CA")?;
-        add_roots(&mut roots, &name, &text)?;
+        add_roots(&mut roots, &mut given, &name, &text)?;
     }
     if options.system_authorities {
         add_system_roots(&mut roots)?;
     }
-    Ok(Some(roots))
+    Ok((Some(roots), given))
 }
 
-fn add_roots(roots: &mut RootCertStore, name: &str, pem: &[u8]) -> Result<()> {
+fn add_roots(
+    roots: &mut RootCertStore,
+    given: &mut Vec<CertificateDer<'static>>,
+    name: &str,
+    pem: &[u8],
+) -> Result<()> {
     let before = roots.len();
     for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
         let number = index + 1;
         let certificate = certificate.map_err(|error| unusable(format!("{name} is not valid PEM: {error}")))?;
         roots
-            .add(certificate)
+            .add(certificate.clone())
             .map_err(|error| unusable(format!("certificate {number} in {name} cannot be used as a root: {error}")))?;
+        given.push(certificate);
     }
     if roots.len() == before {
         return Err(unusable(format!("{name} holds no certificate (expected PEM, BEGIN CERTIFICATE)")));
@@ -265,7 +276,7 @@ fn client_config(parts: Parts) -> Result<Arc<ClientConfig>> {
         verifier = verifier.with_crls(parts.crls).allow_unknown_revocation_status();
     }
     let inner = verifier.build().map_err(|error| unusable(&error))?;
-    let verifier = Arc::new(CapturingVerifier { inner, insecure: parts.insecure });
+    let verifier = Arc::new(CapturingVerifier { inner, given: parts.given, insecure: parts.insecure });
     let identity: Arc<dyn ResolvesClientCert> = Arc::new(ClientIdentity(parts.identity));
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&parts.versions)

@@ -321,14 +321,44 @@ fn a_path_longer_than_an_issuer_allows_is_untrusted() {
     }
 }
 
+/// As curl and Go have it: what the caller has given as trusted needs no path, whoever has signed it and whatever it is
+/// marked as. But its dates and its name must be right, and another of the same name is not meant.
+#[test]
+fn a_servers_own_certificate_can_be_what_is_trusted() {
+    let authority = Authority::new();
+    let names = ["example.org"].as_slice();
+    let issued = authority.server(names, |_| ());
+    let leaf_only = ServerSetup { chain: issued.chain[..1].to_vec(), ..issued };
+    let expired = Authority::self_signed_as(names, |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    });
+    let other = Authority::self_signed_authority(names).pem();
+    for (case, setup, given, expected) in [
+        ("self-signed", Authority::self_signed(names), None, Ok(200)),
+        ("self-signed, as an authority", Authority::self_signed_authority(names), None, Ok(200)),
+        ("issued by another", leaf_only, None, Ok(200)),
+        ("issued by another, with its chain", authority.server(names, |_| ()), None, Ok(200)),
+        ("another name", Authority::self_signed_authority(&["example.net"]), None, Err(ErrorKind::TlsWrongHost)),
+        ("expired", expired, None, Err(ErrorKind::TlsExpired)),
+        ("another key", Authority::self_signed_authority(names), Some(other), Err(ErrorKind::TlsUntrusted)),
+    ] {
+        let given = given.unwrap_or_else(|| setup.pem());
+        let config = setup.build();
+        virtually(async move {
+            let (outcome, _) = outcome(session_to(config).ca_pem(given).build().unwrap(), URL).await;
+            assert_eq!(outcome.map_err(|(kind, _)| kind), expected, "{case}");
+        });
+    }
+}
+
 #[test]
 fn self_signed_and_incomplete_chains_are_untrusted_and_the_sentence_tells_them_apart() {
     let authority = Authority::new();
     let setup = authority.server(&["example.org"], |_| ());
     let leaf_only = ServerSetup { chain: setup.chain[..1].to_vec(), ..setup };
     let own = Authority::self_signed(&["example.org"]);
-    // What `openssl req -x509` makes.
-    let marked = Authority::self_signed_as(&["example.org"], IsCa::Ca(BasicConstraints::Unconstrained));
+    let marked = Authority::self_signed_authority(&["example.org"]);
     let stranger = Authority::named("Stranger");
     let no_root = stranger.server(&["example.org"], |_| ());
     let mut with_root = stranger.server(&["example.org"], |_| ());

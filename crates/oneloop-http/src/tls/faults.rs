@@ -1,10 +1,10 @@
 //! What can go wrong in TLS, in our words: kind, detail and sentence.
 //!
-//! What is trusted is decided by rustls alone; here is only said why not, and where it helps what to do next.
+//! What is trusted is decided by rustls and the verifier; here is only said why not, and where it helps what to do next.
 
 use std::fmt::Debug;
 
-use rustls::{AlertDescription, CertRevocationListError, CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertRevocationListError, CertificateError, InvalidMessage, OtherError};
 
 use crate::error::{Error, ErrorKind};
 
@@ -35,14 +35,25 @@ pub(super) fn verify_error(error: &rustls::Error, chain: &[Box<[u8]>]) -> (Error
         CertificateError::InvalidPurposeContext { .. } => "InvalidPurpose".into(),
         CertificateError::UnknownIssuer => where_it_ends(chain).into(),
         CertificateError::BadSignature if unusable_rsa_key(chain).is_some() => "KeySize".into(),
-        CertificateError::Other(other) => match format!("{:?}", other.0) {
-            // What `openssl req -x509` makes unless told otherwise is marked as a CA's.
-            name if name == "CaUsedAsEndEntity" && is_self_signed(chain) => "SelfSigned".into(),
-            name => name,
-        },
+        // What `openssl req -x509` makes unless told otherwise is marked as a CA's.
+        CertificateError::Other(other) if is_authority_as_leaf(other) && is_self_signed(chain) => "SelfSigned".into(),
+        CertificateError::Other(other) => format!("{:?}", other.0),
         reason => variant(reason),
     };
     (kind, detail)
+}
+
+/// Whether a certificate was refused for want of a path from it to a trusted root, or because an authority's begins none.
+pub(super) fn lacks_path(error: &rustls::Error) -> bool {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => is_authority_as_leaf(other),
+        _ => false,
+    }
+}
+
+fn is_authority_as_leaf(other: &OtherError) -> bool {
+    format!("{:?}", other.0) == "CaUsedAsEndEntity"
 }
 
 /// Why a chain leads to no trusted root, told from its shape, as OpenSSL does (its errors 18, 21, and 19 or 20).

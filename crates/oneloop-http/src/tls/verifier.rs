@@ -3,18 +3,21 @@
 //!
 //! The verifier is one for all connections: verification runs synchronously inside `process_tls_records`, so what it saw
 //! is handed over in a thread-local and picked up by [`noted`] right after the call (cheaper than a verifier and a
-//! `ClientConfig` for each connection). Invariant: the verdict is rustls's own; only `insecure` overrides it, and what it
-//! was is noted all the same.
+//! `ClientConfig` for each connection). Invariant: the verdict is rustls's own, but for a server's certificate that the
+//! caller has given as trusted; `insecure` overrides it, and what it was is noted all the same.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, SignatureScheme};
+
+use super::faults::lacks_path;
 
 /// Certificates in DER, the leaf first.
 type Chain = Rc<[Box<[u8]>]>;
@@ -65,7 +68,28 @@ impl Capture {
 #[derive(Debug)]
 pub(crate) struct CapturingVerifier {
     pub(crate) inner: Arc<WebPkiServerVerifier>,
+    /// What the caller has given as trusted.
+    pub(crate) given: Vec<CertificateDer<'static>>,
     pub(crate) insecure: bool,
+}
+
+impl CapturingVerifier {
+    /// The verdict for a certificate without a path to a root. One that is itself among those given as trusted needs no
+    /// path (RFC 5280 section 6): a server's own, as `openssl req -x509` makes it. rustls looks for a path all the same,
+    /// and refuses what is marked as an authority's. The dates and the purpose it has looked at before that, but for the
+    /// purpose of one so marked; the name it would have looked at next.
+    fn without_path(
+        &self,
+        error: rustls::Error,
+        end_entity: &CertificateDer<'_>,
+        server_name: &ServerName<'_>,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if !lacks_path(&error) || !self.given.contains(end_entity) {
+            return Err(error);
+        }
+        verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+        Ok(ServerCertVerified::assertion())
+    }
 }
 
 impl ServerCertVerifier for CapturingVerifier {
@@ -78,6 +102,7 @@ impl ServerCertVerifier for CapturingVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verdict = self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verdict = verdict.or_else(|error| self.without_path(error, end_entity, server_name));
         let noted = verdict.as_ref().map(|_| ()).map_err(Clone::clone);
         CAPTURE.with_borrow_mut(|capture| capture.record(end_entity, intermediates, noted));
         if self.insecure { Ok(ServerCertVerified::assertion()) } else { verdict }

@@ -125,15 +125,20 @@ impl Authority {
 
     /// A certificate that nobody else has signed.
     pub(crate) fn self_signed(names: &[&str]) -> ServerSetup {
-        Authority::self_signed_as(names, IsCa::NoCa)
+        Authority::self_signed_as(names, |_| ())
     }
 
-    /// As `self_signed`, and marked so.
-    pub(crate) fn self_signed_as(names: &[&str], is_ca: IsCa) -> ServerSetup {
+    /// What `openssl req -x509` makes: marked as an authority's.
+    pub(crate) fn self_signed_authority(names: &[&str]) -> ServerSetup {
+        Authority::self_signed_as(names, |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained))
+    }
+
+    /// As `self_signed`, changed by `change`.
+    pub(crate) fn self_signed_as(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> ServerSetup {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(names).unwrap();
-        params.is_ca = is_ca;
+        change(&mut params);
         let leaf = params.self_signed(&key).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         ServerSetup {
