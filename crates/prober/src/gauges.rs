@@ -147,7 +147,10 @@ fn http(outcome: &Outcome) -> Vec<Sample> {
         ),
         Sample::new(&REDIRECTS, redirects as f64),
         Sample::new(&SSL, f64::from(u8::from(answered.is_some_and(|hop| hop.tls.is_some())))),
-        Sample::new(&STATUS, f64::from(outcome.status().unwrap_or(0))),
+        Sample::new(
+            &STATUS,
+            answered.and_then(|hop| hop.head.as_ref()).map_or(0.0, |head| head.status.as_u16().into()),
+        ),
         Sample::new(&VERSION, version.unwrap_or(0.0)),
         Sample::new(&REGEX, f64::from(u8::from(regex))),
     ]);

@@ -99,8 +99,9 @@ impl Fields {
 
     pub(super) fn truth(&mut self, key: &str) -> Result<Option<bool>, Fault> {
         self.parsed(key, "true or false", |text| match text {
-            "true" | "True" | "TRUE" | "yes" | "on" => Some(true),
-            "false" | "False" | "FALSE" | "no" | "off" => Some(false),
+            // All that YAML 1.1 has, and Go's parser takes where a truth is wanted.
+            "true" | "True" | "TRUE" | "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+            "false" | "False" | "FALSE" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
             _ => None,
         })
     }

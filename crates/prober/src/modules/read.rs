@@ -111,7 +111,8 @@ fn http_spec(mut fields: Fields, path: &str) -> Result<Spec, Fault> {
     let mut spec = Spec::default();
     let line = fields.line();
     expectations(&mut fields, &mut spec)?;
-    if let Some(method) = fields.parsed("method", "a method", |text| method(text).ok())? {
+    let named = |text: &str| if text.is_empty() { Some("GET".to_owned()) } else { method(text).ok() };
+    if let Some(method) = fields.parsed("method", "a method", named)? {
         spec.method = method;
     }
     if let Some(headers) = fields.mapping("headers")? {
@@ -119,7 +120,7 @@ fn http_spec(mut fields: Fields, path: &str) -> Result<Spec, Fault> {
             if name.is_empty() || !name.bytes().all(is_token) {
                 return Err(Fault::new(line, format!("{path}: this cannot be the name of a header")));
             }
-            let value = text(node, &path)?;
+            let value = if node.is_null() { String::new() } else { text(node, &path)? };
             if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
                 return Err(Fault::new(line, format!("{path}: the value holds a line break or a NUL")));
             }
@@ -128,9 +129,8 @@ fn http_spec(mut fields: Fields, path: &str) -> Result<Spec, Fault> {
     }
     body(&mut fields, &mut spec)?;
     credentials(&mut fields, &mut spec)?;
-    let follow =
-        fields.truth("follow_redirects")?.unwrap_or(true) && !fields.truth("no_follow_redirects")?.unwrap_or(false);
-    spec.redirects = follow.then_some(10);
+    let (follow, stay) = (fields.truth("follow_redirects")?, fields.truth("no_follow_redirects")?);
+    spec.redirects = (follow.unwrap_or(true) && !stay.unwrap_or(false)).then_some(10);
     // Go's client follows from https to http, and so does blackbox_exporter.
     spec.downgrades = true;
     addresses(&mut fields, &mut spec)?;
@@ -170,10 +170,16 @@ fn expectations(fields: &mut Fields, spec: &mut Spec) -> Result<(), Fault> {
         let mut ranges = Vec::new();
         for (path, node) in codes {
             let line = node.line;
-            let code = text(node, &path)?;
-            match code.parse::<u16>() {
-                Ok(code @ 100..=999) => ranges.push((code, code)),
-                _ => return Err(Fault::new(line, format!("{path}: expected a status such as 200, found {code:?}"))),
+            let code_text = text(node, &path)?;
+            match code_text.parse::<u16>() {
+                // To Go one that begins with a 0 is octal: it isn't guessed what is meant.
+                Ok(code @ 100..=999) if code.to_string() == code_text => ranges.push((code, code)),
+                _ => {
+                    return Err(Fault::new(
+                        line,
+                        format!("{path}: expected a status such as 200, found {code_text:?}"),
+                    ));
+                }
             }
         }
         expect.status = StatusSet::of(ranges);
@@ -224,9 +230,10 @@ fn body(fields: &mut Fields, spec: &mut Spec) -> Result<(), Fault> {
     if let Some(bytes) = file(fields, "body_file")? {
         spec.body = Some(bytes.1.into());
     }
-    let encodings = ["gzip", "br", "deflate", "identity"];
+    let encodings = ["gzip", "br", "deflate", "identity", ""];
     let named = |text: &str| encodings.contains(&text).then(|| text.to_owned());
-    if let Some(coding) = fields.parsed("compression", "gzip, br, deflate or identity", named)? {
+    let coding = fields.parsed("compression", "gzip, br, deflate or identity", named)?;
+    if let Some(coding) = coding.filter(|coding| !coding.is_empty()) {
         let own = spec.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("accept-encoding"));
         if own.is_none() {
             spec.headers.push(("Accept-Encoding".to_owned(), Some(coding.clone())));
@@ -249,9 +256,13 @@ fn size(text: &str) -> Option<u64> {
         "KB" | "KiB" | "K" => 1,
         "MB" | "MiB" | "M" => 2,
         "GB" | "GiB" | "G" => 3,
+        "TB" | "TiB" | "T" => 4,
         _ => return None,
     };
-    digits.parse::<u64>().ok()?.checked_mul(1024u64.pow(power))
+    let unit = 1024u64.pow(power);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let of_unit = format!("0.{fraction}").parse::<f64>().ok().filter(|_| !fraction.starts_with(['+', '-']))?;
+    whole.parse::<u64>().ok()?.checked_mul(unit)?.checked_add((of_unit * unit as f64) as u64)
 }
 
 fn credentials(fields: &mut Fields, spec: &mut Spec) -> Result<(), Fault> {
@@ -276,10 +287,12 @@ fn credentials(fields: &mut Fields, spec: &mut Spec) -> Result<(), Fault> {
         }
         let credentials = secret(&mut authorization, "credentials", "credentials_file")?.unwrap_or_default();
         authorization.end(&["type", "credentials", "credentials_file"])?;
-        value = Some(format!("{scheme} {credentials}").trim_end().to_owned());
+        if !credentials.is_empty() {
+            value = Some(format!("{scheme} {credentials}"));
+        }
         spec.secrets.push(credentials);
     }
-    if let Some(token) = secret(fields, "bearer_token", "bearer_token_file")? {
+    if let Some(token) = secret(fields, "bearer_token", "bearer_token_file")?.filter(|token| !token.is_empty()) {
         value = Some(format!("Bearer {token}"));
         spec.secrets.push(token);
     }
@@ -287,7 +300,10 @@ fn credentials(fields: &mut Fields, spec: &mut Spec) -> Result<(), Fault> {
         if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return Err(Fault::new(line, "http: the credentials hold a line break or a NUL"));
         }
-        spec.override_headers(vec![("Authorization".to_owned(), Some(value))]);
+        // A header of that name goes before, as there.
+        if !spec.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            spec.override_headers(vec![("Authorization".to_owned(), Some(value))]);
+        }
     }
     Ok(())
 }
@@ -333,7 +349,9 @@ fn tls_config(mut fields: Fields, spec: &mut Spec) -> Result<(), Fault> {
     tls.insecure = fields.truth("insecure_skip_verify")?.unwrap_or(false);
     tls.server_name = fields.text("server_name")?.filter(|name| !name.is_empty());
     let known = |text: &str| tls_version(text).ok();
-    tls.min = fields.parsed("min_version", "TLS12 or TLS13", known)?;
+    // What is older is not spoken, so that it is at least TLS 1.2 is true of every connection.
+    let least = |text: &str| if matches!(text, "TLS10" | "TLS11") { Some(None) } else { known(text).map(Some) };
+    tls.min = fields.parsed("min_version", "TLS10, TLS11, TLS12 or TLS13", least)?.flatten();
     tls.max = fields.parsed("max_version", "TLS12 or TLS13", known)?;
     let ca = fields.text("ca")?.map(Pem::Text);
     let ca_file = file(&mut fields, "ca_file")?.map(|(path, _)| Pem::File(path));

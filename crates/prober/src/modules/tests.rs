@@ -47,6 +47,33 @@ fn every_key_that_can_be_honoured_is() {
     assert!(spec.all_secrets().contains(&"hunter2".to_owned()) && spec.all_secrets().contains(&"hunter3".to_owned()));
 }
 
+/// Files as templates and older habits write them: blackbox_exporter 0.23 takes each of them, and reads them so.
+#[test]
+fn what_is_empty_is_as_if_it_were_not_there_and_old_ways_of_writing_are_known() {
+    let empty = http(
+        "      method: ''\n      compression: ''\n      bearer_token: ''\n      preferred_ip_protocol: ''\n      headers: {X-V: }\n",
+    );
+    let empty = empty.expect("a good module");
+    assert_eq!((empty.method.as_str(), empty.fields()[2..].to_vec()), ("GET", vec![("X-V", "")]));
+    let empty = http("      authorization: {}\n").expect("a good module");
+    assert_eq!(empty.fields().len(), 2, "but User-Agent and Accept");
+    for (text, follows) in [
+        ("follow_redirects: false\n      no_follow_redirects: false", false),
+        ("follow_redirects: true\n      no_follow_redirects: true", false),
+        ("follow_redirects: NO", false),
+        ("no_follow_redirects: Y", false),
+        ("no_follow_redirects: Off", true),
+    ] {
+        let spec = http(&format!("      {text}\n")).expect(text);
+        assert_eq!(spec.redirects.is_some(), follows, "{text}");
+    }
+    let sized = http("      body_size_limit: 1.5MB\n      tls_config: {min_version: TLS10}\n").expect("a good module");
+    assert_eq!((sized.largest_body, sized.tls.min), (3 << 19, None));
+    // A header that is written out goes before what the credentials would make.
+    let both = http("      headers: {Authorization: mine}\n      basic_auth: {username: me, password: hunter2}\n");
+    assert_eq!(both.expect("a good module").fields()[2..], [("Authorization", "mine")]);
+}
+
 #[test]
 fn what_is_wrong_is_named_with_file_line_and_key() {
     for (text, line, key) in [
@@ -61,6 +88,8 @@ fn what_is_wrong_is_named_with_file_line_and_key() {
             7,
             "valid_status_codes[1]",
         ),
+        // 200, octal, to Go; nobody means that.
+        ("modules:\n  m:\n    prober: http\n    http:\n      valid_status_codes: [0310]\n", 5, "valid_status_codes[0]"),
         ("modules:\n  m:\n    prober: http\n    http:\n      fail_if_ssl: maybe\n", 5, "fail_if_ssl"),
         (
             "modules:\n  m:\n    prober: http\n    http:\n      fail_if_body_matches_regexp:\n      - '('\n",

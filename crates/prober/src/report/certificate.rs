@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
-use x509_parser::asn1_rs::ToDer;
+use x509_parser::asn1_rs::{PrintableString, ToDer, Utf8String};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
 
 /// One certificate of a chain. The order of the fields is that of the keys in JSON.
@@ -156,12 +156,12 @@ fn go_name(name: &X509Name<'_>) -> String {
     const USUAL: [(&str, &str); 9] = [
         ("2.5.4.5", "SERIALNUMBER"),
         ("2.5.4.3", "CN"),
-        ("2.5.4.17", "POSTALCODE"),
-        ("2.5.4.9", "STREET"),
-        ("2.5.4.8", "ST"),
-        ("2.5.4.7", "L"),
         ("2.5.4.11", "OU"),
         ("2.5.4.10", "O"),
+        ("2.5.4.17", "POSTALCODE"),
+        ("2.5.4.9", "STREET"),
+        ("2.5.4.7", "L"),
+        ("2.5.4.8", "ST"),
         ("2.5.4.6", "C"),
     ];
     let attributes: Vec<_> =
@@ -182,12 +182,23 @@ fn go_name(name: &X509Name<'_>) -> String {
     }
     for (id, attribute) in attributes.iter().rev() {
         if !USUAL.iter().any(|(usual, _)| usual == id) {
-            let der = attribute.attr_value().to_der_vec().unwrap_or_default();
+            // Go reads a text and writes it anew, in one of two types.
+            let der = match attribute.as_str() {
+                Ok(text) if text.bytes().all(is_printable) => PrintableString::new(text).to_der_vec(),
+                Ok(text) => Utf8String::new(text).to_der_vec(),
+                Err(_) => attribute.attr_value().to_der_vec(),
+            };
+            let der = der.unwrap_or_default();
             let hex: String = der.iter().map(|byte| format!("{byte:02x}")).collect();
             parts.push(format!("{id}=#{hex}"));
         }
     }
     parts.join(",")
+}
+
+/// What a PrintableString may hold.
+fn is_printable(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte)
 }
 
 fn rfc2253(value: &str) -> String {
@@ -276,12 +287,16 @@ mod tests {
             rcgen::CertificateParams::new(vec!["a.example".into(), "b.example".into()]).expect("names");
         let name = &mut parameters.distinguished_name;
         name.push(DnType::CountryName, "NL");
+        name.push(DnType::CustomDnType(vec![1, 2, 840, 113_549, 1, 9, 1]), "a@b.c");
+        name.push(DnType::StateOrProvinceName, "North");
+        name.push(DnType::LocalityName, "Town");
         name.push(DnType::OrganizationName, "Some, Inc.");
         name.push(DnType::CommonName, " a+b ");
         parameters.serial_number = Some(vec![0x01, 0xab].into());
         let key = rcgen::KeyPair::generate().expect("a key");
         let leaf = Leaf::read(parameters.self_signed(&key).expect("a certificate").der()).expect("a leaf");
-        assert_eq!(leaf.subject, "CN=\\ a\\+b\\ ,O=Some\\, Inc.,C=NL");
+        let rest = "L=Town,ST=North,C=NL,1.2.840.113549.1.9.1=#0c056140622e63";
+        assert_eq!(leaf.subject, format!("CN=\\ a\\+b\\ ,O=Some\\, Inc.,{rest}"));
         assert_eq!((leaf.names.as_str(), leaf.serial.as_str()), ("a.example,b.example", "01ab"));
         assert_eq!(Leaf::read(b"nothing"), None);
     }
