@@ -182,6 +182,7 @@ pub(crate) fn parse(words: Vec<OsString>, watched: bool) -> Result<(Task, Settin
                     Task::Serve(Box::new(Serving {
                         listen: options.listen,
                         config_file: options.config_file,
+                        ca_native: options.ca_native,
                         timeout_offset: options.timeout_offset,
                         allowed: Allowed::new(options.allow_target),
                         parallel_max: options.parallel_max,

@@ -69,6 +69,18 @@ impl Modules {
         let by_name = read::modules(root).map_err(at)?;
         Ok(Modules { by_name, shown })
     }
+
+    /// Has each module that names no CA of its own trust what this system trusts, as in blackbox_exporter, and not the
+    /// roots that are compiled in.
+    pub(crate) fn trust_the_system(&mut self) -> Result<(), String> {
+        let mut one = None;
+        for module in self.by_name.values_mut().filter(|module| module.spec.tls.cacert.is_none()) {
+            Rc::make_mut(module).spec.tls.native = true;
+            one = Some(module).filter(|module| module.prober == "http").or(one);
+        }
+        // Whether there is anything to trust, which is the same for all, is told before the first probe.
+        one.map_or(Ok(()), |module| crate::probe::Prober::new(Rc::new(module.spec.clone()), None, false).map(drop))
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ pub(crate) struct Serving {
     pub(crate) listen: Vec<SocketAddr>,
     /// Without one there is the module `http_2xx`.
     pub(crate) config_file: Option<PathBuf>,
+    /// Whether a module without a CA of its own trusts what the system trusts.
+    pub(crate) ca_native: bool,
     /// Kept back of the time that the scraper allows.
     pub(crate) timeout_offset: Duration,
     pub(crate) allowed: Allowed,
@@ -112,7 +114,11 @@ impl Loaded {
 
 /// Reads the configuration. Called before the loop exists.
 pub(crate) fn load(serving: &Serving) -> Result<Modules, String> {
-    serving.config_file.as_deref().map_or_else(|| Ok(Modules::built_in()), Modules::load)
+    let mut modules = serving.config_file.as_deref().map_or_else(|| Ok(Modules::built_in()), Modules::load)?;
+    if serving.ca_native {
+        modules.trust_the_system()?;
+    }
+    Ok(modules)
 }
 
 /// Serves until a signal asks for the end.

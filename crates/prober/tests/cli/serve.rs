@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use crate::server::{Gate, Server, respond};
-use crate::{file, prober, scratch};
+use crate::server::{Gate, Server, TlsSite, respond};
+use crate::{file, prober, ran, scratch};
 
 /// The exporter, running until it is dropped.
 pub(crate) struct Exporter {
@@ -325,6 +325,33 @@ fn the_length_of_a_compressed_body_is_what_it_was_before() {
     let (_, text) = exporter.probe(&site.url("/"), "&module=gzip");
     assert!(has(&text, "probe_success 1") && has(&text, "probe_http_uncompressed_body_length 29"), "{text}");
     assert!(has(&text, &format!("probe_http_content_length {}", GZIP.len())), "{text}");
+}
+
+/// A CA of one's own is where blackbox_exporter looks for it: in the system's store.
+#[test]
+fn modules_trust_the_systems_store_when_they_are_told_to() {
+    let site = TlsSite::start(40);
+    let other = TlsSite::start(41);
+    let (store, empty) = (file("store.pem", &site.ca), file("empty.pem", ""));
+    let own = file("other.pem", &other.ca);
+    let modules =
+        format!("modules:\n  m: {{prober: http}}\n  o: {{prober: http, http: {{tls_config: {{ca_file: {own:?}}}}}}}\n");
+    let modules = file("store.yml", &modules).display().to_string();
+    let serving = |store: &std::path::Path, options: &[&str]| {
+        let mut command = prober(&["serve", "--web.listen-address", "127.0.0.1:0", "--config.file", &modules]);
+        command.args(options).env("SSL_CERT_FILE", store).env_remove("SSL_CERT_DIR");
+        command
+    };
+    let passes = |exporter: &Exporter, site: &TlsSite, module: &str| {
+        has(&exporter.probe(&site.url("/ok"), &format!("&module={module}")).1, "probe_success 1")
+    };
+    let (exporter, _) = Exporter::of(&mut serving(&store, &["--ca-native"]));
+    assert!(passes(&exporter, &site, "m") && !passes(&exporter, &other, "m"));
+    assert!(passes(&exporter, &other, "o") && !passes(&exporter, &site, "o"), "its own CA goes before");
+    let (exporter, _) = Exporter::of(&mut serving(&store, &[]));
+    assert!(!passes(&exporter, &site, "m"));
+    let run = ran(&mut serving(&empty, &["--ca-native"]));
+    assert!(run.code == Some(2) && run.stderr.contains("no certificates to trust"), "{:?} {}", run.code, run.stderr);
 }
 
 #[test]

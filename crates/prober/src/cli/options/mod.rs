@@ -121,6 +121,10 @@ pub(in crate::cli) struct ServeOptions {
     #[arg(long = "config.file", value_name = "FILE")]
     pub(in crate::cli) config_file: Option<PathBuf>,
 
+    /// Trust what this system trusts, as blackbox_exporter does, where a module names no CA
+    #[arg(long)]
+    pub(in crate::cli) ca_native: bool,
+
     /// Kept back of the time that Prometheus allows for a scrape
     #[arg(long, value_name = "DUR", default_value = "0.5", value_parser = values::pause)]
     pub(in crate::cli) timeout_offset: Duration,
