@@ -34,6 +34,10 @@ pub(crate) trait CancelTarget {
     /// Whether a request would still do something. If not, the task that waits for it has to take the request itself.
     fn takes_request(&self) -> bool;
 
+    /// It was asked to stop when it had ended. Whoever asks doesn't care how: an error isn't reported as unseen (in
+    /// `tasks.py` and `futures.py`, `cancel` sets `_log_traceback` first; a gather's does not).
+    fn overlook(&self) {}
+
     /// Takes a request, and has it go on to what this one waits for in turn, if that takes it.
     fn request(self: Rc<Self>, core: &Core, way: &mut Way);
 
@@ -93,6 +97,7 @@ pub(crate) fn cancel_because(core: &Core, target: Rc<dyn CancelTarget>, message:
 
 fn send(core: &Core, target: Rc<dyn CancelTarget>, message: Option<Arc<str>>) -> bool {
     if core.closed.get() || !target.takes_request() {
+        target.overlook();
         return false;
     }
     let mut way = Way { hops: vec![Hop::Down(target)], message };
@@ -334,6 +339,10 @@ impl Cancellation {
 impl<T> CancelTarget for TaskInner<T> {
     fn takes_request(&self) -> bool {
         !self.state.is_done() && self.header.cancellation.takes_request()
+    }
+
+    fn overlook(&self) {
+        self.state.overlook();
     }
 
     fn tells_first(&self, core: &Core, task: TaskId) -> bool {

@@ -257,7 +257,7 @@ impl<T: 'static> SettableFuture<T> {
     /// As [`cancel`](SettableFuture::cancel), and says why: `cancel(msg)`. [`cancel_message`] reads it where the
     /// cancellation is caught.
     pub fn cancel_with(&self, message: &str) -> bool {
-        self.complete(Outcome::Cancelled(Reason::given(Some(&message.into())))).is_ok()
+        self.cancel_for(Reason::given(Some(&message.into())))
     }
 
     /// What was said by the one who has cancelled it.

@@ -71,7 +71,8 @@ impl ExceptionContext {
         self.error.as_ref()
     }
 
-    /// The task, if it is about one: `context["task"]`.
+    /// The task, if it is about one: `context["task"]`, or `context["future"]` where a task's error was never retrieved.
+    /// None where it is about a future that is no task.
     pub fn task(&self) -> Option<&TaskRef> {
         self.task.as_ref()
     }

@@ -28,6 +28,7 @@ use crate::{
     event_loop::{Core, running},
     handle::Listener,
     ready::{Ready, Sleeper},
+    task_ref::{refusal, throw_later},
     waiters::{Waiter, Waiters},
 };
 
@@ -191,12 +192,8 @@ impl<T: 'static> Awaiting<T> {
         let state = self.target.state();
         let home = || state.home.upgrade().filter(|core| !core.closed.get());
         let Some(core) = running.or_else(home) else { return Err(Error::LOOP_CLOSED) };
-        if Rc::as_ptr(&core) != state.home.as_ptr() {
-            return Err(Error::Runtime("Task got Future attached to a different loop"));
-        }
-        let me = core.current.get();
-        if me.is_some() && me == self.target.task_id() {
-            return Err(Error::Runtime("Task cannot await on itself"));
+        if let Some(error) = refusal(&core, &state.home, self.target.task_id()) {
+            return throw_later(&mut self.key, waker, error);
         }
         self.key = Some(state.wait(self.key, Sleeper::new(&core, waker)));
         core.observe_targets(|| [self.target.clone()]);

@@ -300,6 +300,11 @@ impl<T> FutureState<T> {
         }
     }
 
+    /// If it has ended, an error isn't reported.
+    pub(crate) fn overlook(&self) {
+        self.seen.set(self.seen.get() || self.is_done());
+    }
+
     /// A copy of the error, which somebody has seen with that.
     pub(crate) fn show(&self, error: &Error) -> Error {
         self.seen.set(true);

@@ -64,7 +64,7 @@ impl<T: 'static> SettableFuture<T> {
 
     /// Cancels the future: all who wait get `Err(Cancelled)`. False if it is done.
     pub fn cancel(&self) -> bool {
-        self.complete(Outcome::Cancelled(Reason::NONE)).is_ok()
+        self.cancel_for(Reason::NONE)
     }
 
     /// Whether it has a result, an error, or was cancelled.
@@ -139,6 +139,14 @@ impl<T: 'static> SettableFuture<T> {
         self.inner.clone()
     }
 
+    pub(crate) fn cancel_for(&self, reason: Reason) -> bool {
+        let cancelled = self.complete(Outcome::Cancelled(reason)).is_ok();
+        if !cancelled {
+            self.inner.overlook();
+        }
+        cancelled
+    }
+
     pub(crate) fn complete(&self, outcome: Outcome<T>) -> Result<()> {
         // Without its loop there is nobody left to wait for it.
         let completed = self.inner.state.home.upgrade().is_some_and(|core| self.inner.complete(&core, outcome));
@@ -169,6 +177,10 @@ impl<T> Drop for Settable<T> {
 impl<T: 'static> CancelTarget for Settable<T> {
     fn takes_request(&self) -> bool {
         !self.state.is_done()
+    }
+
+    fn overlook(&self) {
+        self.state.overlook();
     }
 
     fn tells_first(&self, core: &Core, task: TaskId) -> bool {

@@ -290,11 +290,9 @@ impl Future for AwaitingEnd {
         let Some(core) = running().or_else(|| home.upgrade()) else {
             return Poll::Ready(Err(Error::LOOP_CLOSED));
         };
-        if !task.is_done() && Rc::as_ptr(&core) != home.as_ptr() {
-            return Poll::Ready(Err(Error::Runtime("Task got Future attached to a different loop")));
-        }
-        if !task.is_done() && core.current.get() == Some(task.header().id) {
-            return Poll::Ready(Err(Error::Runtime("Task cannot await on itself")));
+        if let Some(error) = refusal(&core, home, Some(task.header().id)).filter(|_| !task.is_done()) {
+            return throw_later(key, cx.waker(), error)
+                .map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending);
         }
         match task.poll_ended(key, &core, cx.waker()) {
             Poll::Pending => {
@@ -320,6 +318,27 @@ impl fmt::Debug for AwaitingEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AwaitingEnd")
     }
+}
+
+/// Why the task whose step is running must not wait for what has this `home` and, if it is one, is this task
+/// (`tasks.py: __step_run_and_handle_result`).
+pub(crate) fn refusal(core: &Rc<Core>, home: &Weak<Core>, target: Option<TaskId>) -> Option<Error> {
+    if Rc::as_ptr(core) != home.as_ptr() {
+        return Some(Error::Runtime("Task got Future attached to a different loop"));
+    }
+    let is_own = target.is_some() && target == core.current.get();
+    is_own.then_some(Error::Runtime("Task cannot await on itself"))
+}
+
+/// Has the task step once more, and gives the error then: unless a request to cancel comes before, which goes first, as in
+/// asyncio. `key` says that it has been so.
+pub(crate) fn throw_later(key: &mut Option<u32>, waker: &Waker, error: Error) -> Result<()> {
+    const REFUSED: u32 = u32::MAX; // in no list
+    if key.replace(REFUSED) == Some(REFUSED) {
+        return Err(error);
+    }
+    waker.wake_by_ref();
+    Ok(())
 }
 
 /// The id of the task whose step is running.

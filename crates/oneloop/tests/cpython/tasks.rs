@@ -137,6 +137,74 @@ fn awaiting_oneself() {
     .unwrap();
 }
 
+/// What a task must not wait for is thrown into it a turn later (`tasks.py: __step_run_and_handle_result`, which calls
+/// `call_soon(self.__step, new_exc)`), and a request to cancel that comes before goes first.
+#[test]
+fn what_must_not_be_awaited_is_refused_a_turn_later() {
+    let other = virtual_loop();
+    let foreign = other.create_future::<()>();
+    let log = run(async move {
+        let (log, turn) = (Log::default(), Rc::new(Cell::new(0)));
+        let counts = turn.clone();
+        let ticks: Task<()> = create_task(async move {
+            loop {
+                counts.set(counts.get() + 1);
+                yield_now().await?;
+            }
+        });
+        let inner = log.clone();
+        let body = async move {
+            let me = oneloop::current_task().unwrap();
+            for refused in [0, 1] {
+                let begun = turn.get();
+                let error = if refused == 0 { (&me).await } else { foreign.clone().await };
+                inner.add(format!("{} after {}", error.unwrap_err(), turn.get() - begun));
+            }
+            let cancels = me.clone();
+            here().call_soon(move || {
+                cancels.cancel_with("meanwhile");
+            });
+            let caught = (&me).await.unwrap_err();
+            inner.add(format!("{caught} ({})", oneloop::cancel_message().unwrap()));
+            me.uncancel();
+            let begun = turn.get();
+            yield_now().await?;
+            inner.add(format!("goes on after {}", turn.get() - begun));
+            Ok(())
+        };
+        create_task(body).await?;
+        ticks.cancel();
+        Ok(log)
+    });
+    let expected = "Task cannot await on itself after 1 Task got Future attached to a different loop after 1 \
+                    the task was cancelled (meanwhile) goes on after 1";
+    assert_eq!(log.unwrap().text(), expected);
+}
+
+/// `cancel()` sets `_log_traceback` to false before it looks whether there is anything to cancel (`tasks.py`,
+/// `futures.py`): "cancel everything that is left" doesn't want to hear of errors. A gather's looks first.
+#[test]
+fn who_cancels_what_has_failed_has_seen_it() {
+    let event_loop = virtual_loop();
+    let told = reports(&event_loop);
+    let fails = || async { Err::<(), _>(Error::other("failed")) };
+    event_loop
+        .run_until_complete(async move {
+            let tasks = [create_task(fails()), create_task(fails())];
+            let settable = here().create_future::<()>();
+            settable.set_error(Error::other("set"))?;
+            let (shielded, gathered) = (oneloop::shield(fails()), gather([create_task(fails())]));
+            for _ in 0..4 {
+                yield_now().await?;
+            }
+            assert!(!tasks[0].cancel() && !tasks[1].cancel_with("now") && !settable.cancel() && !shielded.cancel());
+            assert!(!gathered.cancel());
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(told.text(), "[_GatheringFuture exception was never retrieved: failed]");
+}
+
 /// Mirrors CPython BaseTaskTests.test_bare_create_task.
 /// Mirrors CPython BaseTaskTests.test_bare_create_named_task.
 /// Mirrors CPython BaseTaskTests.test_task_set_name_pylong.
