@@ -80,14 +80,13 @@ impl<'a> Translator<'a> {
 
     /// What stands in the braces of a repetition; anything else that follows a brace makes the brace mean itself.
     fn count(&mut self) -> Result<Option<&'a str>, String> {
-        let is_number = |text: &str| {
-            text.bytes().all(|byte| byte.is_ascii_digit())
-                && !text.is_empty()
-                && (text == "0" || !text.starts_with('0'))
-        };
-        let Some((inner, behind)) = self.rest.split_once('}') else { return Ok(None) };
+        // Go takes none with a 0 in front.
+        let is_number = |text: &str| text == "0" || text.starts_with(|first: char| ('1'..='9').contains(&first));
+        let end = self.rest.find(|other: char| !other.is_ascii_digit() && other != ',').unwrap_or(self.rest.len());
+        let (inner, behind) = self.rest.split_at(end);
+        let Some(behind) = behind.strip_prefix('}') else { return Ok(None) };
         let (least, most) = inner.split_once(',').unwrap_or((inner, ""));
-        if !is_number(least) || !(most.is_empty() || is_number(most)) {
+        if !is_number(least) || most.contains(',') || !(most.is_empty() || is_number(most)) {
             return Ok(None);
         }
         let too_many = |count: &str| count.parse().unwrap_or(u32::MAX) > MAX_REPEAT;
@@ -168,7 +167,7 @@ impl<'a> Translator<'a> {
     /// The next of what stands in a class.
     fn member(&mut self) -> Result<Member, String> {
         match self.next().ok_or("a class isn't closed")? {
-            '[' if self.rest.get(1..).is_some_and(|name| name.contains(":]")) && self.skips(":") => {
+            '[' if self.rest.strip_prefix(':').is_some_and(|name| name.contains(":]")) && self.skips(":") => {
                 let name = self.until(":]").unwrap_or_default();
                 if POSIX.contains(&name.strip_prefix('^').unwrap_or(name)) {
                     Ok(Member::Class(format!("[:{name}:]")))
