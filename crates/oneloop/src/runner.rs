@@ -227,7 +227,7 @@ struct Interrupts {
 impl Interrupts {
     /// Whether one has come that main was not told of: a second, or one at its end, which no turn may have seen.
     fn is_one_unheard(&self) -> bool {
-        let pending = self.handler.is_some_and(|handler| self.event_loop.is_signal_pending(SIGINT, handler));
+        let pending = self.handler.is_some_and(|handler| self.event_loop.is_signal_pending(handler));
         pending || self.count.get() > u32::from(self.asked.get())
     }
 }

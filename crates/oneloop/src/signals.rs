@@ -40,7 +40,7 @@ pub(crate) struct Signals {
 
 #[derive(Clone)]
 pub(crate) struct SignalHandler {
-    /// Tells it from an earlier or later one for the same signal.
+    /// Tells it from all others, also for the same signal.
     number: u64,
     heard: Rc<dyn Fn()>,
 }
@@ -126,16 +126,15 @@ impl LoopRef {
 
     /// Calls the handlers of the signals that have come since the last look.
     fn hear_signals(&self) {
-        self.take_pending().iter().for_each(|(_, handler)| (handler.heard)());
+        self.take_pending().iter().for_each(|handler| (handler.heard)());
     }
 
-    /// The signals that have come since the last look, with their handlers; a signal without one is forgotten.
-    fn take_pending(&self) -> Vec<(i32, SignalHandler)> {
+    /// The handlers of the signals that have come since the last look; a signal without one is forgotten.
+    fn take_pending(&self) -> Vec<SignalHandler> {
         let mut signals = self.core.signals.borrow_mut();
         let Signals { handlers, pipe, .. } = &mut *signals;
         let pending = pipe.as_mut().map(|made| made.pipe.pending());
-        let handler = |signal| handlers.get(&signal).map(|handler| (signal, handler.clone()));
-        pending.into_iter().flatten().filter_map(handler).collect()
+        pending.into_iter().flatten().filter_map(|signal| handlers.get(&signal).cloned()).collect()
     }
 
     /// Whether there is a handler for `signal`.
@@ -143,11 +142,12 @@ impl LoopRef {
         self.core.signals.borrow().handlers.contains_key(&signal)
     }
 
-    /// Whether `signal` has come since the loop looked last. It is taken: its handler won't be called for it.
-    pub(crate) fn is_signal_pending(&self, signal: i32, number: u64) -> bool {
+    /// Whether the signal of the handler with this number has come since the loop looked last. It is taken: that handler
+    /// won't be called for it.
+    pub(crate) fn is_signal_pending(&self, number: u64) -> bool {
         let (ours, others): (Vec<_>, Vec<_>) =
-            self.take_pending().into_iter().partition(|(came, handler)| *came == signal && handler.number == number);
-        others.iter().for_each(|(_, handler)| (handler.heard)());
+            self.take_pending().into_iter().partition(|handler| handler.number == number);
+        others.iter().for_each(|handler| (handler.heard)());
         !ours.is_empty()
     }
 

@@ -64,7 +64,7 @@ impl Destination {
         name.push(format!(".{}.part", std::process::id()));
         let part = path.with_file_name(name);
         let file = File::create(&part).map_err(failed)?;
-        // Whoever may read the old one may read the new one, and nobody else.
+        // What was not for everybody to read does not become so.
         if let Some(permissions) = permissions {
             file.set_permissions(permissions).map_err(failed)?;
         }

@@ -261,7 +261,8 @@ fn size(text: &str) -> Option<u64> {
     };
     let unit = 1024u64.pow(power);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let of_unit = format!("0.{fraction}").parse::<f64>().ok().filter(|_| !fraction.starts_with(['+', '-']))?;
+    let of_unit = format!("0.{fraction}").parse::<f64>().ok();
+    let of_unit = of_unit.filter(|_| fraction.bytes().all(|byte| byte.is_ascii_digit()))?;
     whole.parse::<u64>().ok()?.checked_mul(unit)?.checked_add((of_unit * unit as f64) as u64)
 }
 

@@ -69,6 +69,7 @@ fn what_is_empty_is_as_if_it_were_not_there_and_old_ways_of_writing_are_known() 
     }
     let sized = http("      body_size_limit: 1.5MB\n      tls_config: {min_version: TLS10}\n").expect("a good module");
     assert_eq!((sized.largest_body, sized.tls.min), (3 << 19, None));
+    assert!(http("      body_size_limit: 1.5e3MB\n").is_err(), "a fraction has digits");
     // A header that is written out goes before what the credentials would make.
     let both = http("      headers: {Authorization: mine}\n      basic_auth: {username: me, password: hunter2}\n");
     assert_eq!(both.expect("a good module").fields()[2..], [("Authorization", "mine")]);
